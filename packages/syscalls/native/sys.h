@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: MIT */
+/* System calls. Nothing here knows JavaScript. Every function returns >= 0, or -errno.
+ *
+ * All of them go through syscall(2) of the C library and not through its wrappers: one compiled file
+ * has to run on glibc and on musl, and the wrappers differ (musl's sendmsg() refuses more than
+ * 1024 bytes of control data, which is less than the kernel's 253 descriptors need). */
+#ifndef SDBRIDGE_SYS_H
+#define SDBRIDGE_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* The kernel's SCM_MAX_FD: one message carries no more descriptors than this. */
+#define SYS_FDS_PER_MESSAGE 253
+
+struct sys_credentials {
+    int32_t pid;
+    uint32_t uid;
+    uint32_t gid;
+};
+
+struct sys_outgoing {
+    const uint8_t *data;
+    size_t length;
+    const void *address; /* NULL on a connected socket. */
+    size_t address_length;
+    const int32_t *fds; /* Borrowed: the kernel duplicates them. */
+    size_t fd_count;
+    const struct sys_credentials *credentials; /* NULL: the kernel fills in our own. */
+};
+
+enum {
+    SYS_PAYLOAD_TRUNCATED = 1,
+    SYS_CONTROL_TRUNCATED = 2,
+    SYS_HAS_CREDENTIALS = 4,
+};
+
+struct sys_incoming {
+    size_t length;      /* Bytes stored. */
+    size_t full_length; /* Bytes sent; more than `length` if the payload was cut. */
+    uint32_t flags;
+    struct sys_credentials credentials;
+    int32_t pidfd; /* -1 if there is none. */
+    size_t fd_count;
+    int32_t fds[SYS_FDS_PER_MESSAGE]; /* Ours to close, close-on-exec from birth. */
+};
+
+/* sockets (sys-socket.c) */
+int sys_socket(int domain, int type, int protocol);
+int sys_bind(int fd, const void *address, size_t length);
+int sys_connect(int fd, const void *address, size_t length);
+int sys_listen(int fd, int backlog);
+int sys_getsockname(int fd, void *address, size_t capacity);
+int sys_getpeername(int fd, void *address, size_t capacity);
+int sys_getsockopt(int fd, int level, int name, int *value);
+int sys_setsockopt(int fd, int level, int name, int value);
+
+/* datagrams (sys-message.c) */
+int64_t sys_send(int fd, const struct sys_outgoing *message);
+int sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message);
+
+/* descriptors (sys-fd.c) */
+int sys_close(int fd);
+int sys_pipe(int fds[2]);
+int sys_pidfd_open(int pid);
+int sys_get_cloexec(int fd);
+int sys_set_cloexec(int fd, int on);
+int sys_get_nonblocking(int fd);
+int sys_set_nonblocking(int fd, int on);
+int64_t sys_filesystem_type(int fd);
+
+/* threads (sys-thread.c) */
+typedef void *(*sys_thread_function)(void *);
+int sys_thread_start(uint64_t *thread, sys_thread_function function, void *argument);
+void sys_thread_join(uint64_t thread);
+
+/* A syscall(2) that returns -errno. */
+long sys_call(long number, long a, long b, long c, long d, long e);
+
+#endif

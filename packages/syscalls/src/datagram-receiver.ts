@@ -1,0 +1,186 @@
+import { native } from './native.js'
+import { systemError, type SystemError } from './system-error.js'
+import { SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
+
+/** One datagram as it arrived. Whoever gets it owns `fds` and `pidfd` and must close them. */
+export interface Datagram {
+  /** The payload, at most `maxBytes` of it. An empty one is a message too, not an end. */
+  data: Buffer
+  /** The payload's length as it was sent, in bytes; more than `data` holds if it was truncated. */
+  fullLength: number
+  /** The payload was longer than `maxBytes`. */
+  truncated: boolean
+  /** Descriptors or credentials were lost: too many of them, or no room in our descriptor table. */
+  controlTruncated: boolean
+  /**
+   * Who sent it, as the kernel says (SO_PASSCRED). `pid` is 0 for a process that our pid namespace does not
+   * show; absent if the kernel attached nothing.
+   */
+  sender?: { pid: number; uid: number; gid: number }
+  /** A pidfd of the sender, if asked for and if the kernel gives one (Linux 6.5). Ours to close. */
+  pidfd?: number
+  /** The descriptors that came along, close-on-exec. Close with `closeForeignFds`. */
+  fds: number[]
+}
+
+export interface ReceiveOptions {
+  /** Called with what has arrived, oldest first, at most 64 datagrams at a time. */
+  onDatagrams: (batch: Datagram[]) => void
+  /** Called when the socket fails; nothing is received after that. */
+  onError: (error: SystemError) => void
+  /** The longest payload that is taken whole, in bytes. Default 4096, the service manager's own limit. */
+  maxBytes?: number
+  /** Ask for a pidfd of each sender. Default false: it costs a descriptor a message. */
+  pidfd?: boolean
+}
+
+const SO_PASSPIDFD = 76
+const EAGAIN = -11
+const ESHUTDOWN = -108
+const MOST_MESSAGES = 64
+const PAYLOAD_TRUNCATED = 1
+const CONTROL_TRUNCATED = 2
+const HAS_CREDENTIALS = 4
+/** Of native/glue.c: offset, length, full length, flags, pid, uid, gid, pidfd, number of descriptors. */
+const RECORD_HEADER = 9
+const FDS_PER_MESSAGE = 253
+
+// Filled and copied from within one call, so all sockets share them.
+let payloads = Buffer.alloc(0)
+const records = new Int32Array(1 + 4 * (RECORD_HEADER + FDS_PER_MESSAGE))
+
+/**
+ * The receiving half of a datagram socket. It takes what has arrived in batches, one wake-up a batch; after a
+ * full batch it lets the event loop go round once before the next, so that a flood starves nobody. Paused,
+ * it leaves messages in the kernel's queue, where senders wait.
+ */
+export class DatagramReceiver {
+  readonly #fd: number
+  readonly #options: ReceiveOptions
+  readonly #maxBytes: number
+  readonly #onStateChange: () => void
+  #state: 'waiting' | 'scheduled' | 'paused' | 'stopped' = 'waiting'
+  #immediate: NodeJS.Immediate | undefined
+  #keepsAlive = true
+
+  /** Made by `DatagramSocket.receive`. `onStateChange` is told when {@link waiting} may have changed. */
+  constructor(fd: number, options: ReceiveOptions, onStateChange: () => void) {
+    this.#fd = fd
+    this.#options = options
+    this.#maxBytes = options.maxBytes ?? 4096
+    this.#onStateChange = onStateChange
+    if (!Number.isInteger(this.#maxBytes) || this.#maxBytes < 1 || this.#maxBytes > 0x40_0000) {
+      const message = `maxBytes must be an integer from 1 to 4194304, not ${this.#maxBytes}`
+      throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
+    }
+    native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
+    // Kernels before 6.5 refuse this; then there are no pidfds, which the caller sees.
+    if (options.pidfd) native().setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, 1)
+  }
+
+  /** Whether it wants to hear when something arrives. */
+  get waiting(): boolean {
+    return this.#state === 'waiting'
+  }
+
+  /** Leaves what arrives in the kernel's queue until `resume`. */
+  pause(): void {
+    if (this.#state === 'stopped') return
+    this.#cancel()
+    this.#state = 'paused'
+    this.#onStateChange()
+  }
+
+  resume(): void {
+    if (this.#state !== 'paused') return
+    this.#state = 'waiting'
+    this.#onStateChange()
+  }
+
+  /** Ends the receiving for good. What has arrived and was not delivered is lost with the socket. */
+  stop(): void {
+    this.#cancel()
+    this.#state = 'stopped'
+  }
+
+  unref(): void {
+    this.#keepsAlive = false
+    this.#immediate?.unref()
+  }
+
+  /**
+   * Takes one batch and delivers it.
+   *
+   * @param hangup The kernel said that nothing more can arrive: another holder has shut the socket down.
+   */
+  readBatch(hangup = false): void {
+    if (this.#state === 'paused' || this.#state === 'stopped') return
+    const size = 65_536 + this.#maxBytes
+    if (payloads.length < size) payloads = Buffer.allocUnsafeSlow(size)
+    const count = native().receive(this.#fd, payloads, records, MOST_MESSAGES, this.#maxBytes)
+    const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
+    const batch = readRecords(count)
+
+    this.#cancel()
+    if (error === 0) this.#schedule()
+    else if (error === EAGAIN) this.#state = 'waiting'
+    try {
+      if (batch.length > 0) this.#options.onDatagrams(batch)
+    } finally {
+      if (error !== 0 && error !== EAGAIN) this.#fail(error)
+    }
+  }
+
+  #fail(error: number): void {
+    // Closed by onDatagrams: then nobody wants to hear of it.
+    if (this.#state === 'stopped') return
+    this.stop()
+    this.#options.onError(systemError(error, 'recvmsg'))
+  }
+
+  #schedule(): void {
+    this.#state = 'scheduled'
+    this.#immediate = setImmediate(() => {
+      try {
+        this.readBatch()
+      } finally {
+        this.#onStateChange()
+      }
+    })
+    if (!this.#keepsAlive) this.#immediate.unref()
+  }
+
+  #cancel(): void {
+    clearImmediate(this.#immediate)
+    this.#immediate = undefined
+  }
+}
+
+function readRecords(count: number): Datagram[] {
+  const batch: Datagram[] = []
+  let at = 1
+  for (let index = 0; index < count; index++) {
+    const offset = records[at]!
+    const flags = records[at + 3]!
+    const pidfd = records[at + 7]!
+    const fdCount = records[at + 8]!
+    const datagram: Datagram = {
+      data: Buffer.from(payloads.subarray(offset, offset + records[at + 1]!)),
+      fullLength: records[at + 2]!,
+      truncated: (flags & PAYLOAD_TRUNCATED) !== 0,
+      controlTruncated: (flags & CONTROL_TRUNCATED) !== 0,
+      fds: Array.from(records.subarray(at + RECORD_HEADER, at + RECORD_HEADER + fdCount)),
+    }
+    if ((flags & HAS_CREDENTIALS) !== 0) {
+      datagram.sender = {
+        pid: records[at + 4]!,
+        uid: records[at + 5]! >>> 0,
+        gid: records[at + 6]! >>> 0,
+      }
+    }
+    if (pidfd >= 0) datagram.pidfd = pidfd
+    batch.push(datagram)
+    at += RECORD_HEADER + fdCount
+  }
+  return batch
+}

@@ -1,0 +1,71 @@
+import { createRequire } from 'node:module'
+
+/**
+ * What the compiled addon offers: one function for each system call, plain numbers in and out. A result
+ * below zero is `-errno`. Only this package calls it; everybody else uses the functions around it.
+ */
+export interface Native {
+  socket(domain: number, type: number, protocol: number, owned: number): number
+  bind(fd: number, address: Uint8Array): number
+  connect(fd: number, address: Uint8Array): number
+  listen(fd: number, backlog: number): number
+  getsockname(fd: number, address: Uint8Array): number
+  getpeername(fd: number, address: Uint8Array): number
+  getsockopt(fd: number, level: number, name: number, value: Int32Array): number
+  setsockopt(fd: number, level: number, name: number, value: number): number
+  send(
+    fd: number,
+    data: Uint8Array,
+    address?: Uint8Array,
+    fds?: Int32Array,
+    credentials?: Int32Array,
+  ): number
+  receive(
+    fd: number,
+    payloads: Uint8Array,
+    records: Int32Array,
+    mostMessages: number,
+    mostBytes: number,
+  ): number
+  close(fd: number): number
+  closeSocket(fd: number): number
+  closeOnThread(fds: Int32Array): number
+  pipe(fds: Int32Array): number
+  pidfdOpen(pid: number): number
+  getCloexec(fd: number): number
+  setCloexec(fd: number, on: number): number
+  getNonBlocking(fd: number): number
+  setNonBlocking(fd: number, on: number): number
+  filesystemType(fd: number): number
+  startPolling(onReady: (fd: number, generation: number, events: number) => void): number
+  keepAlive(poller: number, on: number): number
+  watch(poller: number, fd: number, generation: number, events: number): number
+  unwatch(poller: number, fd: number): number
+}
+
+let loaded: Native | undefined
+
+/**
+ * Loads the addon at its first use, never at import, so that a program without a service manager runs on
+ * any system.
+ *
+ * @throws Error with code `ERR_SYSCALLS_UNAVAILABLE` where there is no binary for this machine.
+ */
+export function native(): Native {
+  return (loaded ??= load())
+}
+
+function load(): Native {
+  const file = `../prebuilds/${process.platform}-${process.arch}.node`
+  try {
+    return createRequire(import.meta.url)(file) as Native
+  } catch (cause) {
+    const error = new Error(
+      `@sdbridge/syscalls has no working binary for ${process.platform}-${process.arch}: ` +
+        `${cause instanceof Error ? cause.message.split('\n')[0] : String(cause)}. Published are linux-x64 ` +
+        'and linux-arm64; in a checkout, run `pnpm build:native` (it needs a C compiler).',
+      { cause },
+    )
+    throw Object.assign(error, { code: 'ERR_SYSCALLS_UNAVAILABLE' })
+  }
+}

@@ -1,0 +1,80 @@
+import { native } from './native.js'
+import {
+  AF_INET,
+  AF_INET6,
+  AF_UNIX,
+  AF_VSOCK,
+  decodeSocketAddress,
+  type SocketAddress,
+} from './socket-address.js'
+import { check } from './system-error.js'
+
+/** What the kernel says of a socket: the facts that sd_is_socket(3) and its family compare. */
+export interface SocketFacts {
+  /** The address family; a number where this package has no name for it. */
+  domain: 'unix' | 'inet' | 'inet6' | 'vsock' | number
+  /** The socket type; a number where this package has no name for it. */
+  type: 'stream' | 'dgram' | 'seqpacket' | 'raw' | number
+  /** The protocol's number: 6 is TCP, 17 UDP, 132 SCTP, 136 UDP-Lite, 262 MPTCP; 0 for unix sockets. */
+  protocol: number
+  /** Whether listen(2) was called on it. */
+  listening: boolean
+  localAddress: SocketAddress
+  /** The other end; absent on a socket that is not connected. */
+  peerAddress?: SocketAddress
+}
+
+export const SOL_SOCKET = 1
+export const SO_PASSCRED = 16
+const SO_TYPE = 3
+const SO_ACCEPTCONN = 30
+const SO_PROTOCOL = 38
+const SO_DOMAIN = 39
+
+const DOMAINS: Record<number, SocketFacts['domain']> = {
+  [AF_UNIX]: 'unix',
+  [AF_INET]: 'inet',
+  [AF_INET6]: 'inet6',
+  [AF_VSOCK]: 'vsock',
+}
+const TYPES: Record<number, SocketFacts['type']> = {
+  1: 'stream',
+  2: 'dgram',
+  3: 'raw',
+  5: 'seqpacket',
+}
+const ENOTSOCK = -88
+
+/**
+ * Describes a socket, or returns `undefined` for a descriptor of another kind.
+ *
+ * @throws SystemError `EBADF` if the descriptor is not open.
+ */
+export function describeSocket(fd: number): SocketFacts | undefined {
+  const domain = option(fd, SO_DOMAIN)
+  if (domain === undefined) return undefined
+  const type = option(fd, SO_TYPE)!
+  const peerAddress = addressOf(fd, 'getpeername')
+  return {
+    domain: DOMAINS[domain] ?? domain,
+    type: TYPES[type] ?? type,
+    protocol: option(fd, SO_PROTOCOL)!,
+    listening: option(fd, SO_ACCEPTCONN) === 1,
+    localAddress: addressOf(fd, 'getsockname') ?? { family: domain, bytes: new Uint8Array() },
+    ...(peerAddress !== undefined && { peerAddress }),
+  }
+}
+
+function option(fd: number, name: number): number | undefined {
+  const value = new Int32Array(1)
+  const result = native().getsockopt(fd, SOL_SOCKET, name, value)
+  if (result === ENOTSOCK) return undefined
+  check(result, 'getsockopt', `fd ${fd}`)
+  return value[0]
+}
+
+function addressOf(fd: number, call: 'getsockname' | 'getpeername'): SocketAddress | undefined {
+  const bytes = new Uint8Array(128)
+  const length = native()[call](fd, bytes)
+  return length < 0 ? undefined : decodeSocketAddress(bytes.subarray(0, length))
+}

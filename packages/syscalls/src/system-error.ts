@@ -1,0 +1,44 @@
+import { getSystemErrorMap } from 'node:util'
+
+/** An error of a system call, in the shape of Node's own: match on `code`, such as `'ECONNREFUSED'`. */
+export interface SystemError extends Error {
+  /** The symbolic name, such as `'ENOENT'`. */
+  code: string
+  /** The negative number, as in Node's errors. */
+  errno: number
+  /** The system call, such as `'sendmsg'`. */
+  syscall: string
+  /** The socket address that the call was about, if any. */
+  address?: string
+}
+
+/**
+ * Hands back a result that is >= 0 and throws the error that a negative one stands for.
+ *
+ * @param result What a native function returned.
+ * @param syscall The system call that it made.
+ * @param address What it was made on, for the message.
+ */
+export function check(result: number, syscall: string, address?: string): number {
+  if (result < 0) throw systemError(result, syscall, address)
+  return result
+}
+
+/** Makes the error for `-errno`. */
+export function systemError(errno: number, syscall: string, address?: string): SystemError {
+  const [code, reason] = getSystemErrorMap().get(errno) ?? unknownError(errno)
+  const subject = address === undefined ? '' : ` '${address}'`
+  const error = new Error(`${code}: ${reason}, ${syscall}${subject}`)
+  return Object.assign(error, { code, errno, syscall, ...(address !== undefined && { address }) })
+}
+
+/** Makes the error for an argument that no system call could be made with. */
+export function invalid(message: string): TypeError {
+  return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' })
+}
+
+// libuv, where Node has its names from, does not know every error of Linux; this one can reach us.
+function unknownError(errno: number): [string, string] {
+  if (errno === -109) return ['ETOOMANYREFS', 'too many descriptors in flight']
+  return [`E${-errno}`, `system error ${-errno}`]
+}
