@@ -1,0 +1,189 @@
+import { chmodSync } from 'node:fs'
+import {
+  closeFd,
+  closeForeignFds,
+  type Datagram,
+  DatagramSocket,
+  type DatagramReceiver,
+  describeSocket,
+  type SocketAddress,
+  type SystemError,
+} from '@sdbridge/syscalls'
+import createDebug from 'debug'
+import { formatNotifyAddress, parseNotifyAddress } from '../address.js'
+import { NotifyError } from '../errors.js'
+import { type ParsedMessage, parseMessage } from '../parse-message.js'
+import { Notification } from './notification.js'
+import type { Rejection, RejectionReason } from './rejection.js'
+import { ownSocketFile, removeStaleSocketFile } from './socket-file.js'
+
+export interface ReceiverOptions {
+  /**
+   * Where to listen, written as in `$NOTIFY_SOCKET`: a path or `@name`. Default: a free abstract name, which
+   * every process of the same network namespace can reach; give a path in a private directory if that matters.
+   */
+  address?: string
+  /** Permissions of the socket file; writing is what senders need. Default `0o600`: this user alone. */
+  mode?: number
+  /** Ask for a pidfd of each sender (Linux 6.5); it costs a descriptor a message. Default false. */
+  pidfd?: boolean
+  /**
+   * Called with each accepted message, in the order of arrival. Descriptors that it does not take are
+   * closed when it returns. What it throws becomes an `'uncaughtException'`.
+   */
+  onNotification: (notification: Notification) => void
+  /** Hears what was thrown away and why. */
+  onRejected?: (rejection: Rejection) => void
+  /** Hears that the socket failed, after which nothing is received. */
+  onError?: (error: SystemError) => void
+}
+
+const debug = createDebug('sdbridge:notify:receiver')
+
+/**
+ * Listens for notifications, with systemd's rules for what is a valid one. `BARRIER=1` is answered by itself,
+ * when everything that came before it has been handed out.
+ *
+ * It tells who sent a message and judges nobody: `NotifyAccess=` is the caller's to enforce.
+ */
+export class NotifyReceiver {
+  /** What services need as `$NOTIFY_SOCKET`. */
+  readonly address: string
+  readonly #options: ReceiverOptions
+  readonly #socket: DatagramSocket
+  readonly #receiver: DatagramReceiver
+  readonly #removeFile: () => void
+
+  /**
+   * @throws NotifyError `ERR_NOTIFY_INVALID_ADDRESS`; SystemError, such as `EADDRINUSE` or `EACCES`.
+   */
+  constructor(options: ReceiverOptions) {
+    this.#options = options
+    const wanted = bindAddressOf(options.address)
+    const path = 'path' in wanted ? wanted.path : undefined
+    if (path !== undefined) removeStaleSocketFile(path)
+
+    this.#socket = new DatagramSocket('unix')
+    try {
+      // Before the socket has an address: what is sent before SO_PASSCRED is on carries no sender.
+      this.#receiver = this.#socket.receive({
+        ...(options.pidfd !== undefined && { pidfd: options.pidfd }),
+        onDatagrams: (batch) => this.#handle(batch),
+        onError: (error) => this.#fail(error),
+      })
+      this.#socket.bind(wanted)
+      // Until now the umask decided, and no usual one lets others write.
+      if (path !== undefined) chmodSync(path, options.mode ?? 0o600)
+      this.#removeFile = path === undefined ? () => {} : ownSocketFile(path)
+      this.address = options.address ?? abstractAddressOf(this.#socket)
+    } catch (error) {
+      this.#socket.close()
+      throw error
+    }
+  }
+
+  /** Leaves what arrives in the kernel's queue, where senders wait, until {@link resume}. */
+  pause(): void {
+    this.#receiver.pause()
+  }
+
+  resume(): void {
+    this.#receiver.resume()
+  }
+
+  /** Hands out, before it returns, what has arrived already: one batch, at most 64 messages. */
+  readNow(): void {
+    this.#receiver.readBatch()
+  }
+
+  /** Lets the process end although this receiver is open. */
+  unref(): this {
+    this.#socket.unref()
+    return this
+  }
+
+  /** Closes the socket and removes its file. Closing twice is harmless. */
+  close(): void {
+    if (this.#socket.fd === -1) return
+    this.#socket.close()
+    this.#removeFile()
+  }
+
+  #handle(batch: readonly Datagram[]): void {
+    const rest = [...batch]
+    try {
+      for (let next = rest.shift(); next !== undefined; next = rest.shift()) this.#handleOne(next)
+    } finally {
+      // A handler that throws must lose neither the messages behind it nor their descriptors.
+      if (rest.length > 0) queueMicrotask(() => this.#handle(rest))
+    }
+  }
+
+  #handleOne(datagram: Datagram): void {
+    const { sender } = datagram
+    const message = parseMessage(datagram.data)
+    const reason = rejectionOf(datagram, message)
+    if (reason !== undefined || sender === undefined || 'rejected' in message) {
+      this.#reject(datagram, reason ?? 'no-sender')
+      return
+    }
+    if (message.assignments.barrier) {
+      release(datagram)
+      return
+    }
+    const { data, fds, pidfd } = datagram
+    if (debug.enabled) debug('from pid %d: %s', sender.pid, data.toString().replaceAll('\n', ' '))
+    const notification = new Notification(message, sender, fds, pidfd)
+    try {
+      this.#options.onNotification(notification)
+    } finally {
+      notification.dispose()
+    }
+  }
+
+  #reject(datagram: Datagram, reason: RejectionReason): void {
+    release(datagram)
+    const { data, sender } = datagram
+    debug('thrown away, %s, from pid %s: %j', reason, sender?.pid ?? 'unknown', data.toString())
+    this.#options.onRejected?.({ reason, data, ...(sender !== undefined && { sender }) })
+  }
+
+  #fail(error: SystemError): void {
+    debug('the socket failed: %s', error.message)
+    this.#options.onError?.(error)
+  }
+}
+
+function rejectionOf(datagram: Datagram, message: ParsedMessage): RejectionReason | undefined {
+  if (datagram.truncated) return 'payload-truncated'
+  if (datagram.controlTruncated) return 'control-truncated'
+  if (datagram.sender === undefined || datagram.sender.pid <= 0) return 'no-sender'
+  if ('rejected' in message) return message.rejected
+  if (!message.assignments.barrier) return undefined
+  return message.lines.length === 1 && datagram.fds.length === 1 ? undefined : 'barrier-not-alone'
+}
+
+function release({ fds, pidfd }: Datagram): void {
+  closeForeignFds(fds)
+  if (pidfd !== undefined) closeFd(pidfd)
+}
+
+function bindAddressOf(value: string | undefined): SocketAddress {
+  if (value === undefined) return { family: 'unix' }
+  const address = parseNotifyAddress(value)
+  if (address.kind === 'unix-path') return { family: 'unix', path: address.path }
+  if (address.kind === 'unix-abstract') {
+    return { family: 'unix', abstract: Buffer.from(address.name) }
+  }
+  throw new NotifyError(
+    'ERR_NOTIFY_INVALID_ADDRESS',
+    `cannot listen on '${value}': a receiver needs a path or '@name'`,
+    { address: value },
+  )
+}
+
+function abstractAddressOf(socket: DatagramSocket): string {
+  const { localAddress } = describeSocket(socket.fd)!
+  const name = 'abstract' in localAddress ? Buffer.from(localAddress.abstract).toString() : ''
+  return formatNotifyAddress({ kind: 'unix-abstract', name })
+}

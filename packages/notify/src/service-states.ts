@@ -1,0 +1,48 @@
+import { notify, type NotifyOptions } from './notify.js'
+
+/**
+ * Tells the service manager that start-up, or a reload, is finished: `READY=1`.
+ *
+ * A unit of `Type=notify` or `Type=notify-reload` is `active` only from then on, and fails if it does not
+ * come within `TimeoutStartSec=`. Sending it again is harmless. See sd_notify(3).
+ *
+ * @param statusText What `systemctl status` shows from now on.
+ * @returns Whether there is a service manager; see {@link notify} for errors.
+ */
+export function ready(statusText?: string, options?: NotifyOptions): Promise<boolean> {
+  return notify({ ready: true, ...(statusText !== undefined && { status: statusText }) }, options)
+}
+
+/**
+ * Tells the service manager that a reload began: `RELOADING=1` with its `MONOTONIC_USEC=`.
+ *
+ * Call it after the signal (`SIGHUP`) arrived, and {@link ready} when the reload is over, also if it failed;
+ * until then the unit is `reloading`, and after `TimeoutStartSec=` the reload counts as failed. `systemctl
+ * reload` waits for it under `Type=notify-reload` (systemd 253 ff.). See sd_notify(3).
+ */
+export function reloading(options?: NotifyOptions): Promise<boolean> {
+  return notify({ reloading: true }, options)
+}
+
+/**
+ * Tells the service manager that the service shuts down: `STOPPING=1`.
+ *
+ * Irrevocable: from then on `TimeoutStopSec=` runs, after which the manager kills. Call it once, when nothing
+ * can stop the end any more. See sd_notify(3).
+ */
+export function stopping(statusText?: string, options?: NotifyOptions): Promise<boolean> {
+  return notify(
+    { stopping: true, ...(statusText !== undefined && { status: statusText }) },
+    options,
+  )
+}
+
+/**
+ * Sets the line that `systemctl status` shows: `STATUS=`.
+ *
+ * Any text is accepted and made safe: line breaks become spaces, it is cut to what fits into a message. An
+ * empty one clears the line. See sd_notify(3).
+ */
+export function status(text: string, options?: NotifyOptions): Promise<boolean> {
+  return notify({ status: text }, options)
+}

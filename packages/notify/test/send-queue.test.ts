@@ -1,0 +1,136 @@
+import { describe, expect, test } from 'vitest'
+import { notify, status } from '../src/index.js'
+import { QUEUE_LIMIT } from '../src/send-queue.js'
+import { Inbox } from './inbox.js'
+
+// A receiver that does not read: the kernel's queue fills up, and then ours.
+function busyManager(): Inbox {
+  const inbox = new Inbox()
+  inbox.receiver.pause()
+  return inbox
+}
+
+describe('a service manager that takes no messages', () => {
+  test('gets them all, in order, when it is back', async () => {
+    const inbox = busyManager()
+    const kernelQueue = await fill(inbox)
+    const waiting = Array.from({ length: 100 }, (_, index) => mark(inbox, index))
+    inbox.receiver.resume()
+    expect(await Promise.all(waiting)).toEqual(Array(100).fill(true))
+    await inbox.until(kernelQueue + 100)
+    expect(marks(inbox)).toEqual(Array.from({ length: 100 }, (_, index) => String(index)))
+  })
+
+  test('does not block the event loop', async () => {
+    const inbox = busyManager()
+    await fill(inbox)
+    const waiting = mark(inbox, 0)
+    let turns = 0
+    while (turns < 10) turns += await new Promise<number>((resolve) => setImmediate(resolve, 1))
+    inbox.receiver.resume()
+    expect(await waiting).toBe(true)
+  })
+
+  test('is told only the latest of pings, and of status texts, that waited', async () => {
+    const inbox = busyManager()
+    const kernelQueue = await fill(inbox)
+    const { env } = inbox
+    const all = [
+      notify({ watchdog: true }, { env }),
+      status('one', { env }),
+      mark(inbox, 1),
+      notify({ watchdog: true }, { env }),
+      status('two', { env }),
+      notify({ ready: true, status: 'not alone' }, { env }),
+    ]
+    inbox.receiver.resume()
+    expect(await Promise.all(all)).toEqual(Array(6).fill(true))
+    await inbox.until(kernelQueue + 4)
+    expect(inbox.said.slice(kernelQueue)).toMatchObject([
+      { extra: { X_MARK: '1' } },
+      { watchdog: true },
+      { status: 'two' },
+      { ready: true, status: 'not alone' },
+    ])
+  })
+
+  test('makes the message beyond the limit fail, and no other', async () => {
+    const inbox = busyManager()
+    const kernelQueue = await fill(inbox)
+    const waiting = Array.from({ length: QUEUE_LIMIT }, (_, index) => mark(inbox, index))
+    await expect(mark(inbox, QUEUE_LIMIT)).rejects.toMatchObject({ code: 'ERR_NOTIFY_QUEUE_FULL' })
+    inbox.receiver.resume()
+    await Promise.all(waiting)
+    await inbox.until(kernelQueue + QUEUE_LIMIT)
+    expect(marks(inbox)).toHaveLength(QUEUE_LIMIT)
+  })
+
+  test('is not told what was aborted meanwhile', async () => {
+    const inbox = busyManager()
+    const kernelQueue = await fill(inbox)
+    const controller = new AbortController()
+    const aborted = notify(
+      { extra: { X_MARK: 'aborted' } },
+      { env: inbox.env, signal: controller.signal },
+    )
+    const kept = mark(inbox, 1)
+    controller.abort(new Error('enough'))
+    await expect(aborted).rejects.toThrow('enough')
+    inbox.receiver.resume()
+    await kept
+    await inbox.until(kernelQueue + 1)
+    expect(marks(inbox)).toEqual(['1'])
+  })
+
+  test('and then ends makes every message that waits fail', async () => {
+    const inbox = busyManager()
+    await fill(inbox)
+    const waiting = [mark(inbox, 1), mark(inbox, 2)]
+    inbox.receiver.close()
+    for (const each of await Promise.allSettled(waiting)) {
+      expect(each).toMatchObject({
+        status: 'rejected',
+        reason: { code: 'ERR_NOTIFY_SEND_FAILED', cause: { code: 'ECONNREFUSED' } },
+      })
+    }
+  })
+})
+
+test('a signal that has fired already: nothing is sent', async () => {
+  const inbox = new Inbox()
+  const signal = AbortSignal.abort()
+  await expect(notify({ ready: true }, { env: inbox.env, signal })).rejects.toThrow('aborted')
+  await notify({ watchdog: true }, { env: inbox.env })
+  await inbox.until(1)
+  expect(inbox.said).toEqual([{ watchdog: true }])
+})
+
+// Sends until the kernel takes no more, which leaves one message of this function in our own queue, and
+// withdraws that. Returns how many are in the kernel's.
+async function fill(inbox: Inbox): Promise<number> {
+  for (let count = 0; ; count++) {
+    const controller = new AbortController()
+    const sent = notify(
+      { extra: { X_FILL: String(count) } },
+      { env: inbox.env, signal: controller.signal },
+    )
+    const full = await Promise.race([
+      sent,
+      new Promise<'full'>((resolve) => setImmediate(resolve, 'full')),
+    ])
+    if (full !== 'full') continue
+    controller.abort()
+    await sent.catch(() => {})
+    return count
+  }
+}
+
+function mark(inbox: Inbox, index: number): Promise<boolean> {
+  return notify({ extra: { X_MARK: String(index) } }, { env: inbox.env })
+}
+
+function marks(inbox: Inbox): (string | undefined)[] {
+  return inbox.notifications
+    .map(({ assignments }) => assignments.extra?.['X_MARK'])
+    .filter((value) => value !== undefined)
+}
