@@ -1,0 +1,358 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync } from 'node:fs'
+import { connect } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { Service, type ServiceOptions } from '../src/index.js'
+import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
+
+const FIXTURE = fileURLToPath(new URL('fixtures/service.mjs', import.meta.url))
+
+describe('start', () => {
+  test('returns when the service is ready', async () => {
+    const { service, states } = serviceOf([])
+    await service.start()
+    expect([service.activeState, service.state]).toEqual(['active', 'running'])
+    expect(service.statusText).toBe('listening on 0 sockets')
+    expect(states).toEqual(['start', 'running'])
+  })
+
+  test('of Type=simple does not wait', async () => {
+    const { service } = serviceOf(['never-ready'], { type: 'simple' })
+    await service.start()
+    expect(service.state).toBe('running')
+  })
+
+  test.each([
+    ['ends well before it was ready', 'exit-before-ready', 'protocol'],
+    ['fails before it was ready', 'fail-before-ready', 'exit-code'],
+    ['cannot be found', undefined, 'exit-code'],
+  ])('fails if the service %s', async (_situation, behaviour, result) => {
+    const { service } =
+      behaviour === undefined
+        ? follow(new Service({ command: ['/nonexistent/program'], output: 'ignore' }))
+        : serviceOf([behaviour])
+    await expect(service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_START_FAILED' })
+    expect([service.activeState, service.result]).toEqual(['failed', result])
+  })
+
+  test('fails if the service is not ready in time, which is then stopped', async () => {
+    const { service, states } = serviceOf(['never-ready'], { startTimeoutMs: 500 })
+    await expect(service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_START_FAILED' })
+    expect(service.result).toBe('timeout')
+    expect(states).toEqual(['start', 'stop-sigterm', 'failed'])
+  })
+
+  test('fails if the working directory is not there', async () => {
+    const { service } = serviceOf([], { cwd: '/nonexistent' })
+    await expect(service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_START_FAILED' })
+    expect(service.result).toBe('resources')
+  })
+
+  test('may be called again after a failure', async () => {
+    const { service } = serviceOf(['never-ready'], { startTimeoutMs: 300 })
+    await service.start().catch(() => {})
+    await expect(service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_START_FAILED' })
+    expect(service.activeState).toBe('failed')
+  })
+})
+
+describe('messages', () => {
+  test('of a process that is not the main one are refused', async () => {
+    const { service, refused } = serviceOf([], {
+      command: ['/bin/sh', '-c', '"$@" & wait', 'sh', process.execPath, FIXTURE],
+      startTimeoutMs: 1500,
+    })
+    await expect(service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_START_FAILED' })
+    expect(refused[0]).toContain('NotifyAccess=main')
+    expect(service.result).toBe('timeout')
+  })
+
+  test('of such a process count with NotifyAccess=all', async () => {
+    const { service } = serviceOf([], {
+      command: ['/bin/sh', '-c', '"$@" & wait', 'sh', process.execPath, FIXTURE],
+      notifyAccess: 'all',
+    })
+    await service.start()
+    expect(service.state).toBe('running')
+  })
+
+  test('READY=1 after STOPPING=1 is ignored', async () => {
+    const { service } = serviceOf(['ready-after-stopping'], { stopTimeoutMs: 300 })
+    await service.start()
+    while (service.statusText !== 'again') await turn()
+    expect(service.activeState).toBe('deactivating')
+  })
+
+  test('STOPPING=1 before READY=1: it never becomes active', async () => {
+    const { service } = serviceOf(['stop-before-ready'], { startTimeoutMs: 1000 })
+    await expect(service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_START_FAILED' })
+    expect(service.result).toBe('timeout')
+  })
+
+  test('EXTEND_TIMEOUT_USEC= moves the time limit of the start', async () => {
+    const { service } = serviceOf(['never-ready', 'extend'], { startTimeoutMs: 600 })
+    const start = service.start().catch(() => {})
+    await sleep(1200)
+    expect(service.state).toBe('start')
+    await service.stop()
+    await start
+  })
+
+  test('the last one before the end of the process still counts', async () => {
+    const { service } = serviceOf([])
+    await service.start()
+    await service.stop()
+    expect(service.statusText).toBe('bye')
+  })
+})
+
+describe('the watchdog', () => {
+  test('is content with a service that pings', async () => {
+    const { service, pings } = serviceOf([], { watchdogMs: 300 })
+    await service.start()
+    while (pings.count < 8) await turn()
+    expect(service.state).toBe('running')
+  })
+
+  test('ends one that does not, with SIGABRT', async () => {
+    const { service, states, signals, exits } = serviceOf(['no-pings'], { watchdogMs: 300 })
+    await service.start()
+    await failed(service)
+    expect(service.result).toBe('watchdog')
+    expect(states).toEqual(['start', 'running', 'stop-watchdog', 'failed'])
+    expect(signals).toEqual(['SIGABRT'])
+    expect(exits).toEqual(['SIGABRT'])
+  })
+
+  test('ends one that asks for it', async () => {
+    const { service } = serviceOf(['trigger'], { watchdogMs: 60_000 })
+    await service.start()
+    await failed(service)
+    expect(service.result).toBe('watchdog')
+  })
+
+  test('can be switched off by the service', async () => {
+    const { service } = serviceOf(['no-pings', 'watchdog-off'], { watchdogMs: 400 })
+    await service.start()
+    await sleep(1000)
+    expect(service.state).toBe('running')
+  })
+})
+
+describe('reload', () => {
+  test('under Type=notify-reload waits for its end', async () => {
+    const { service, states } = serviceOf([], { type: 'notify-reload' })
+    await service.start()
+    await service.reload()
+    expect(service.statusText).toBe('reloaded')
+    expect(states).toEqual(['start', 'running', 'reload-signal', 'reload-notify', 'running'])
+  })
+
+  test('under Type=notify only sends the signal', async () => {
+    const { service, signals } = serviceOf([], { type: 'notify' })
+    await service.start()
+    await service.reload()
+    expect(signals).toEqual(['SIGHUP'])
+    while (service.statusText !== 'reloaded') await turn()
+  })
+
+  test.each(['deaf-to-reload', 'reload-with-old-stamp'])(
+    'of a service that is %s: fails in time, and the service runs on',
+    async (behaviour) => {
+      const { service } = serviceOf([behaviour], { type: 'notify-reload', startTimeoutMs: 700 })
+      await service.start()
+      await expect(service.reload()).rejects.toMatchObject({ code: 'ERR_MANAGER_RELOAD_FAILED' })
+      expect(service.state).toBe('running')
+    },
+  )
+
+  test('that the service begins itself', async () => {
+    const { service, states } = serviceOf(['reload-by-itself'])
+    await service.start()
+    while (service.statusText !== 'reloaded by itself') await turn()
+    expect(states).toEqual(['start', 'running', 'reload-notify', 'running'])
+  })
+
+  test('of a service that does not run', async () => {
+    const { service } = serviceOf([])
+    await expect(service.reload()).rejects.toMatchObject({ code: 'ERR_MANAGER_WRONG_STATE' })
+  })
+})
+
+describe('stop', () => {
+  test('waits for the end', async () => {
+    const { service, states, exits } = serviceOf([])
+    await service.start()
+    await service.stop()
+    expect([service.activeState, service.result]).toEqual(['inactive', 'success'])
+    expect(states.slice(2)).toEqual(['stop-sigterm', 'dead'])
+    expect(exits).toEqual([0])
+  })
+
+  test('of a deaf service ends with SIGKILL', async () => {
+    const { service, signals } = serviceOf(['deaf-to-stop'], { stopTimeoutMs: 500 })
+    await service.start()
+    await service.stop()
+    expect(signals).toEqual(['SIGTERM', 'SIGKILL'])
+    expect(service.result).toBe('timeout')
+  })
+
+  test('of a service that fails then', async () => {
+    const { service } = serviceOf(['fail-at-stop'])
+    await service.start()
+    await service.stop()
+    expect([service.activeState, service.result]).toEqual(['failed', 'exit-code'])
+  })
+
+  test('takes the processes along that the main one started', async () => {
+    const { service } = serviceOf([], {
+      command: ['/bin/sh', '-c', 'sleep 4711 & exec "$@"', 'sh', process.execPath, FIXTURE],
+    })
+    await service.start()
+    const pid = service.mainPid!
+    await service.stop()
+    const { stdout } = spawnSync('ps', ['-o', 'args=', '-g', String(pid)], { encoding: 'utf8' })
+    expect(stdout).not.toContain('sleep 4711')
+  })
+})
+
+describe('sockets', () => {
+  test('are opened before the service, and start it at the first connection', async () => {
+    const path = join(temporaryDirectory(), 'socket')
+    const { service, activations } = serviceOf([], {
+      sockets: [
+        { listen: '127.0.0.1:0', name: 'tcp' },
+        { listen: path, name: 'unix' },
+        { listen: '[::1]:0', type: 'dgram', name: 'udp' },
+      ],
+    })
+    service.activateOnTraffic()
+    await sleep(100)
+    expect(service.state).toBe('dead')
+    expect(await ask({ path })).toBe(`unix ${service.mainPid}\n`)
+    expect(await ask({ port: portOf(service) })).toBe(`tcp ${service.mainPid}\n`)
+    expect(activations).toEqual(['unix'])
+    expect(service.statusText).toBe('listening on 3 sockets')
+    await service.close()
+    expect(existsSync(path)).toBe(false)
+  })
+
+  test('survive a restart: a connection made meanwhile is served afterwards', async () => {
+    const { service } = serviceOf([], { sockets: [{ listen: '127.0.0.1:0' }] })
+    await service.start()
+    const pid = service.mainPid
+    const port = portOf(service)
+    const restarted = service.restart()
+    const answer = ask({ port })
+    await restarted
+    expect(service.mainPid).not.toBe(pid)
+    expect(await answer).toMatch(/\d+\n$/)
+    expect(await ask({ port })).toContain(` ${service.mainPid}\n`)
+  })
+
+  test('start a service again that has ended well', async () => {
+    const { service, exits } = serviceOf(['exit-after-connection'], {
+      sockets: [{ listen: '127.0.0.1:0' }],
+    })
+    service.activateOnTraffic()
+    const port = portOf(service)
+    const first = await ask({ port })
+    while (exits.length < 1) await turn()
+    expect(await ask({ port })).not.toBe(first)
+  })
+
+  test('that are in use, or no address: an error, and nothing stays open', () => {
+    const before = readdirSync('/proc/self/fd').length
+    const { service } = serviceOf([], { sockets: [{ listen: '127.0.0.1:0' }] })
+    const taken = `127.0.0.1:${portOf(service)}`
+    const during = readdirSync('/proc/self/fd').length
+    const open = (listen: string): Service =>
+      new Service({ command: ['true'], sockets: [{ listen: '127.0.0.1:0' }, { listen }] })
+    expect(() => open(taken)).toThrow(expect.objectContaining({ code: 'EADDRINUSE' }))
+    expect(() => open('nonsense')).toThrow(
+      expect.objectContaining({ code: 'ERR_MANAGER_INVALID_OPTION' }),
+    )
+    expect(readdirSync('/proc/self/fd').length).toBe(during)
+    expect(during).toBeGreaterThan(before)
+  })
+})
+
+test('close leaves nothing behind', async () => {
+  const left = (): string[] =>
+    readdirSync(tmpdir()).filter((name) => name.startsWith('sdbridge-manager-'))
+  const before = left()
+  const { service } = serviceOf([], { sockets: [{ listen: '127.0.0.1:0' }] })
+  await service.start()
+  expect(left().length).toBeGreaterThan(before.length)
+  await service.close()
+  expect(left()).toEqual(before)
+})
+
+interface Followed {
+  service: Service
+  states: string[]
+  signals: string[]
+  refused: string[]
+  activations: string[]
+  exits: (number | string | null)[]
+  pings: { count: number }
+}
+
+function serviceOf(behaviour: string[], options: Partial<ServiceOptions> = {}): Followed {
+  const command = [process.execPath, FIXTURE] as const
+  const given = options.command ?? command
+  return follow(
+    new Service({
+      output: 'inherit',
+      ...options,
+      command: [...given, ...behaviour] as unknown as [string, ...string[]],
+    }),
+  )
+}
+
+function follow(service: Service): Followed {
+  const followed: Followed = {
+    service,
+    states: [],
+    signals: [],
+    refused: [],
+    activations: [],
+    exits: [],
+    pings: { count: 0 },
+  }
+  service.on('state', (state) => followed.states.push(state))
+  service.on('signal', (signal) => followed.signals.push(signal))
+  service.on('refused', (reason) => followed.refused.push(reason))
+  service.on('activation', ({ name }) => followed.activations.push(name))
+  service.on('exit', (code, signal) => followed.exits.push(signal ?? code))
+  service.on('notification', ({ watchdog }) => {
+    if (watchdog === true) followed.pings.count++
+  })
+  onTestFinished(() => service.close())
+  return followed
+}
+
+async function failed(service: Service): Promise<void> {
+  while (service.activeState !== 'failed') await turn()
+}
+
+function portOf(service: Service): number {
+  const address = service.sockets[0]!.address
+  return 'port' in address ? address.port : 0
+}
+
+async function ask(where: { port: number } | { path: string }): Promise<string> {
+  return text(connect(where))
+}
+
+function turn(): Promise<void> {
+  return sleep(2)
+}
+
+function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms))
+}
