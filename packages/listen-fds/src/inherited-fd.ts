@@ -1,0 +1,82 @@
+import type { DescriptorFacts, FdFamily } from './descriptor-facts.js'
+import { ListenFdsError } from './errors.js'
+import type { FdKind } from './fd-kind.js'
+
+/**
+ * A descriptor that the service manager passed. It goes as it is into `server.listen()` (node:net, tls,
+ * http, https, http2), `socket.bind()` of node:dgram and `new net.Socket()`.
+ *
+ * The caller owns the descriptor; whatever it is handed to closes it. Close a listening socket, but never
+ * shut it down: the service manager's copy would die with it (sd_listen_fds(3)).
+ */
+export class InheritedFd {
+  // Node reads these objects as options, some of its functions from a copy: so `fd` is a field of its own,
+  // no field is called handle, port, host, path, signal, exclusive, readable, ..., and `address` is a string,
+  // or TypeScript would not let the object into dgram's bind().
+
+  /** The descriptor's number, from 3 on. */
+  readonly fd: number
+  /**
+   * What the unit calls it: `FileDescriptorName=` of the .socket unit (its default is the unit's name, and
+   * `connection` for `Accept=yes`), the name in `OpenFile=`, the `FDNAME=` of a stored one, or `unknown`.
+   * Several can have the same.
+   */
+  readonly name: string
+  /** What it is, and so what can drive it. */
+  readonly kind: FdKind
+  /** The address family of a socket; `undefined` for anything else. */
+  readonly family: FdFamily | undefined
+  /** Whether it is a socket that accepts connections. */
+  readonly listening: boolean
+  /**
+   * Where a socket is bound, as systemd writes it: `127.0.0.1:80`, `[::1]:80`, `/run/web.sock`, `@abstract`,
+   * `vsock:CID:PORT`; `undefined` if it has no address. After adoption `server.address()` is null for a
+   * unix socket, this is not.
+   */
+  readonly address: string | undefined
+
+  /** Made by `listenFds`. */
+  constructor(fd: number, name: string, facts: DescriptorFacts) {
+    this.fd = fd
+    this.name = name
+    this.kind = facts.kind
+    this.family = facts.family
+    this.listening = facts.listening
+    this.address = facts.address
+  }
+
+  /**
+   * Returns this descriptor if it is of (one of) the given kind(s): `server.listen(web.expect('tcp-listener'))`.
+   * Node itself would report a wrong one as a mere `EINVAL`, or take it and fail later.
+   *
+   * @throws ListenFdsError `ERR_LISTEN_FDS_WRONG_KIND`, which names the descriptor, what was expected and
+   *   what was found, and the .socket setting that opens the expected kind.
+   */
+  expect(...kinds: [FdKind, ...FdKind[]]): this {
+    if (kinds.includes(this.kind)) return this
+    const { fd, name, kind: found } = this
+    const settings = [...new Set(kinds.flatMap((kind) => SETTINGS[kind] ?? []))]
+    const advice =
+      settings.length > 0 ? `; in the .socket unit, ${settings.join(' or ')} opens one` : ''
+    const message =
+      `descriptor ${fd} (${JSON.stringify(name)}): expected ${kinds.join(' or ')}, ` +
+      `found ${found}${advice}`
+    const details = { fd, fdName: name, expected: kinds, found }
+    throw new ListenFdsError('ERR_LISTEN_FDS_WRONG_KIND', message, details)
+  }
+}
+
+// systemd.socket(5)
+const SETTINGS: Partial<Record<FdKind, string>> = {
+  'tcp-listener': 'ListenStream=PORT',
+  'unix-listener': 'ListenStream=/PATH',
+  connection: 'Accept=yes',
+  udp: 'ListenDatagram=PORT',
+  'unix-datagram': 'ListenDatagram=/PATH',
+  'seqpacket-listener': 'ListenSequentialPacket=/PATH',
+  'vsock-listener': 'ListenStream=vsock:CID:PORT',
+  netlink: 'ListenNetlink=FAMILY',
+  fifo: 'ListenFIFO=/PATH',
+  special: 'ListenSpecial=/PATH',
+  'message-queue': 'ListenMessageQueue=/NAME',
+}

@@ -1,0 +1,62 @@
+import { constants, fstatSync, readlinkSync, type Stats } from 'node:fs'
+import { setCloexec } from '@sdbridge/syscalls'
+import { ListenFdsError } from './errors.js'
+
+/** One descriptor of those that the environment announces. */
+export interface AnnouncedDescriptor {
+  fd: number
+  name: string
+  /** How many were announced, for messages. */
+  count: number
+}
+
+/**
+ * Makes sure that a descriptor was really passed, and closes it to the programs that this process will
+ * start: sd_listen_fds(3) does the same, in the order of the numbers.
+ *
+ * libsystemd only has to ask whether the number is open. Node has to ask for more: if fewer descriptors were
+ * passed than announced, the first free number went to Node itself. The first descriptor that Node opens at
+ * start and keeps is libuv's epoll instance (on Node 20 to 26, whatever its options), and the kernel always
+ * gives out the lowest free number. So the first gap in the range is an epoll instance, which nobody may
+ * listen on, read or close; and because the walk ends there, what Node opened after it is not touched.
+ * An epoll instance that somebody did pass is refused too: nothing in Node can use it.
+ *
+ * @throws ListenFdsError `ERR_LISTEN_FDS_BAD_DESCRIPTOR`.
+ */
+export function claimDescriptor(announced: AnnouncedDescriptor): void {
+  const { fd } = announced
+  let stats: Stats
+  try {
+    stats = fstatSync(fd)
+  } catch (cause) {
+    throw badDescriptor(announced, 'it is not open', cause)
+  }
+  const owner = nodeOwnerOf(fd, stats)
+  if (owner !== undefined) throw badDescriptor(announced, owner)
+  setCloexec(fd, true)
+}
+
+// Kernel objects without a file (epoll, eventfd, ...) have no file type, all others have one.
+function nodeOwnerOf(fd: number, stats: Stats): string | undefined {
+  if ((stats.mode & constants.S_IFMT) !== 0) return undefined
+  try {
+    const link = readlinkSync(`/proc/self/fd/${fd}`)
+    return link === 'anon_inode:[eventpoll]'
+      ? "the number is that of Node's own epoll instance"
+      : undefined
+  } catch {
+    // Better to refuse a descriptor that was passed than to hand out Node's event loop.
+    return "it may be Node's own epoll instance, which cannot be told apart without /proc"
+  }
+}
+
+function badDescriptor(
+  { fd, name, count }: AnnouncedDescriptor,
+  reason: string,
+  cause?: unknown,
+): ListenFdsError {
+  const message =
+    `descriptor ${fd} (${JSON.stringify(name)}) was announced by LISTEN_FDS=${count} but not passed: ` +
+    `${reason}; whoever starts this process must keep ${count} open from 3 on, or announce fewer`
+  return new ListenFdsError('ERR_LISTEN_FDS_BAD_DESCRIPTOR', message, { fd, fdName: name, cause })
+}

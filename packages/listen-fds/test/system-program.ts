@@ -1,0 +1,21 @@
+import { execFileSync } from 'node:child_process'
+import { existsSync } from 'node:fs'
+
+/** A python3 that stays one process: the shims of pyenv are shell scripts, which may use descriptors. */
+export const PYTHON: string = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
+
+/**
+ * Whether a command works on this machine. Says why tests are skipped if it does not, and throws instead
+ * where `SDBRIDGE_REQUIRE_SYSTEM=1` promises that everything is there.
+ */
+export function works(...command: [string, ...string[]]): boolean {
+  try {
+    execFileSync(command[0], command.slice(1), { stdio: 'ignore' })
+    return true
+  } catch (cause) {
+    const message = `listen-fds: tests need \`${command.join(' ')}\`, which does not work here`
+    if (process.env['SDBRIDGE_REQUIRE_SYSTEM'] === '1') throw new Error(message, { cause })
+    process.stderr.write(`${message}; they are skipped\n`)
+    return false
+  }
+}
