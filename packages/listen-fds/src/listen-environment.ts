@@ -1,3 +1,4 @@
+import createDebug from 'debug'
 import { ListenFdsError } from './errors.js'
 import { ownPidfdId } from './own-pidfd-id.js'
 import { parseInteger } from './parse-integer.js'
@@ -14,6 +15,8 @@ export interface ListenEnvironment {
   /** `LISTEN_FDNAMES` as it is, for messages. */
   namesText: string
 }
+
+const debug = createDebug('sdbridge:listen-fds')
 
 const PID_MAX = 0x7fff_ffffn
 const INT_MAX = 0x7fff_ffffn
@@ -35,7 +38,11 @@ export function readListenEnvironment(
   const { LISTEN_PID, LISTEN_PIDFDID, LISTEN_FDS, LISTEN_FDNAMES } = env
   const names = LISTEN_FDNAMES === undefined ? undefined : splitNames(LISTEN_FDNAMES)
 
-  if (LISTEN_PID === undefined || readPid(LISTEN_PID) !== BigInt(pid)) return undefined
+  if (LISTEN_PID === undefined) return undefined
+  if (readPid(LISTEN_PID) !== BigInt(pid)) {
+    debug('LISTEN_PID=%s, but this is %d: a shell or npm before it did not exec', LISTEN_PID, pid)
+    return undefined
+  }
   if (LISTEN_PIDFDID !== undefined && !isOwnPidfdId(LISTEN_PIDFDID)) return undefined
   if (LISTEN_FDS === undefined) return undefined
   return { count: readCount(LISTEN_FDS), names, namesText: LISTEN_FDNAMES ?? '' }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { reportOnKinds } from './service.js'
-import { PYTHON, works } from './system-program.js'
+import { PYTHON, works } from '../../../test/support/real-program.js'
 
 const NO_SOCKET = { listening: false }
 

@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url'
 import { closeFd, pidfdId, pidfdOpen } from '@sdbridge/syscalls'
 import { describe, expect, test } from 'vitest'
 import { listenFds } from '../src/index.js'
-import { PYTHON, works } from './system-program.js'
+import { PYTHON, works } from '../../../test/support/real-program.js'
 
 type Answer = readonly string[] | 'invalid' | 'bad descriptor'
 type Case = readonly [situation: string, env: Record<string, string>, answer: Answer]

@@ -5,7 +5,7 @@ import type { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import type { ListenFdsErrorDetails } from '../src/index.js'
 import { onTestFinished } from 'vitest'
-import { PYTHON } from './system-program.js'
+import { PYTHON } from '../../../test/support/real-program.js'
 
 /** What a descriptor looks like in a report. */
 export interface ReportedFd {

@@ -8,7 +8,7 @@ import net from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { askHttp, askStream, askUdp, freePort } from './client.js'
 import { Service, serviceCommand } from './service.js'
-import { PYTHON, works } from './system-program.js'
+import { PYTHON, works } from '../../../test/support/real-program.js'
 
 const CONNECT_SEQPACKET =
   'socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET).connect(sys.argv[1])'
