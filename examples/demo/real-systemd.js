@@ -1,0 +1,98 @@
+// The same service, with its unit files, under a real systemd in a throwaway machine. Needs root.
+import { once } from 'node:events'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+import { installExample } from '@sdbridge/test/system/install-example.js'
+import { Machine } from '@sdbridge/test/system/machine/machine.js'
+import { missingRequirements } from '@sdbridge/test/system/machine/requirements.js'
+import { check, line, quote, title } from './report.js'
+
+const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
+const LOAD = fileURLToPath(new URL('load.js', import.meta.url))
+const GET = fileURLToPath(import.meta.resolve('@sdbridge/test/system/fixtures/get.mjs'))
+
+/** @returns {Promise<void>} */
+export async function showRealSystemd() {
+  title('The same service under a real systemd')
+  const missing = await missingRequirements()
+  if (missing.length > 0) {
+    for (const reason of missing) line(`skipped: ${reason}`)
+    return
+  }
+  const machine = await Machine.boot({ binds: [REPOSITORY] })
+  try {
+    line(`systemd ${await machine.systemdVersion()} is PID 1 of a throwaway machine`)
+    await walkThrough(machine)
+  } finally {
+    await machine.halt()
+  }
+}
+
+/** @param {Machine} machine */
+async function walkThrough(machine) {
+  await installExample(machine)
+  const before = await machine.show('app.service', 'ActiveState')
+  line(`systemctl start app.socket; app.service is ${before['ActiveState']}`)
+
+  const first = await get(machine)
+  check(first.startsWith('Hello'), `the first request started it and was answered: ${first}`)
+  await machine.waitFor('app.service', { ActiveState: 'active', SubState: 'running' })
+  const { MainPID: pid, StatusText } = await machine.show('app.service', 'MainPID', 'StatusText')
+  check(StatusText !== '', `READY=1 made it active; STATUS is "${StatusText}"`)
+
+  await sleep(3200)
+  const watched = await machine.show('app.service', 'MainPID', 'NRestarts', 'WatchdogUSec')
+  check(
+    watched['MainPID'] === pid && watched['NRestarts'] === '0',
+    `its pings satisfied the watchdog of ${watched['WatchdogUSec']} for three intervals`,
+  )
+
+  await machine.systemctl('reload', 'app.service')
+  await machine.waitFor('app.service', { ActiveState: 'active', MainPID: String(pid) })
+  line('systemctl status app.service:')
+  quote(await machine.systemctl('status', 'app.service'))
+  const reloaded = await machine.show('app.service', 'StatusText')
+  check(
+    /Reloaded|requests served/.test(String(reloaded['StatusText'])),
+    'reloaded in the same process',
+  )
+
+  const { answered, lost, pids } = await underLoad(machine, () =>
+    machine.systemctl('restart', 'app.service'),
+  )
+  check(
+    lost.length === 0 && answered > 0 && pids.length === 2,
+    `restarted under load: ${answered} requests answered by ${pids.length} processes, ${lost.length} lost`,
+  )
+
+  await machine.systemctl('stop', 'app.socket', 'app.service')
+  const { ActiveState, Result } = await machine.show('app.service', 'ActiveState', 'Result')
+  check(
+    ActiveState === 'inactive' && Result === 'success',
+    `systemctl stop: ${ActiveState}, result ${Result}`,
+  )
+}
+
+/** @param {Machine} machine */
+async function get(machine) {
+  const { stdout } = await machine.run(machine.nodePath, [GET, 'http://127.0.0.1:8080/'])
+  return stdout.trim()
+}
+
+/**
+ * @param {Machine} machine
+ * @param {() => Promise<unknown>} action
+ * @returns {Promise<{ answered: number, lost: string[], pids: string[] }>}
+ */
+async function underLoad(machine, action) {
+  const load = machine.spawn(machine.nodePath, [LOAD, '8080'])
+  const output = text(load.stdout)
+  const end = once(load, 'close')
+  await sleep(500)
+  await action()
+  await sleep(500)
+  load.stdin.end()
+  await end
+  return JSON.parse(await output)
+}
