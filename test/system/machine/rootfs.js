@@ -175,7 +175,7 @@ async function build(path, suite, recipe, log) {
       await make('')
     } catch (error) {
       if (!isOnlyUnknownKey(String(error))) throw error
-      log(`\n!!! DEBIAN ${suite.toUpperCase()} WITHOUT A CHECK OF SIGNATURES: ${error}\n`)
+      log(`\n!!! DEBIAN ${suite.toUpperCase()} WITHOUT A CHECK OF SIGNATURES: ${String(error)}\n`)
       log('!!! A newer debian-archive-keyring would know the key.\n')
       await remove([partial])
       await make('[trusted=yes] ')
