@@ -5,7 +5,8 @@
  */
 export { type ActivationSocket } from './activation-sockets.js'
 export { ManagerError, type ManagerErrorCode } from './errors.js'
-export { Service, type ServiceEvents } from './service.js'
+export { Service } from './service.js'
+export { type ServiceEvents } from './service-events.js'
 export { type ServiceOptions, type SocketOptions } from './service-options.js'
 export { type ActiveState, type ServiceResult, type SubState } from './service-state.js'
 export { followTimeline } from './timeline.js'

@@ -1,11 +1,11 @@
 import { EventEmitter } from 'node:events'
-import type { Notification, ParsedAssignments } from '@sdbridge/notify/receiver'
 import { type ActivationSocket, ActivationSockets } from './activation-sockets.js'
-import { Deadline } from './deadline.js'
 import { ManagerError } from './errors.js'
-import { MainProcess } from './main-process.js'
+import type { MainProcess } from './main-process.js'
 import { NotifySocket } from './notify-socket.js'
+import type { ServiceEvents } from './service-events.js'
 import { type ServiceOptions, type Unit, unitOf } from './service-options.js'
+import { ServiceRun } from './service-run.js'
 import {
   ACTIVE_STATE,
   type ActiveState,
@@ -13,49 +13,16 @@ import {
   type SubState,
 } from './service-state.js'
 
-/** What a {@link Service} tells: enough for a readable timeline. */
-export interface ServiceEvents {
-  /** The state changed. */
-  state: [state: SubState, previous: SubState]
-  /** Something arrived at a socket while the service was not running, which starts it. */
-  activation: [socket: ActivationSocket]
-  /** The main process was started. */
-  spawn: [pid: number]
-  /** A message that `NotifyAccess=` admits. */
-  notification: [assignments: ParsedAssignments]
-  /** A message that was ignored, and why. */
-  refused: [reason: string]
-  /** The service is sent a signal. */
-  signal: [signal: NodeJS.Signals, reason: string]
-  /** The main process has ended. */
-  exit: [code: number | null, signal: NodeJS.Signals | null]
-}
-
 /**
- * One service under an embedded manager, for development and tests without systemd. It has the states of
- * systemd.service(5), and the same rules for what moves it from one to the next.
+ * One service under an embedded manager, for development and tests without systemd. It holds the service's
+ * sockets, and starts, reloads and stops it as `systemctl` does.
  */
 export class Service extends EventEmitter<ServiceEvents> {
   readonly #unit: Unit
   readonly #sockets: ActivationSockets
   readonly #notifySocket: NotifySocket
-  readonly #timeout = new Deadline(
-    () => this.#notifySocket.readNow(),
-    () => this.#onTimeout(),
-  )
-  readonly #watchdog = new Deadline(
-    () => this.#notifySocket.readNow(),
-    () => this.#onWatchdog('no WATCHDOG=1 in time'),
-  )
-  #watchdogMs: number | undefined
-  #main: MainProcess | undefined
-  #state: SubState = 'dead'
-  #result: ServiceResult = 'success'
-  #reloadTimedOut = false
-  #reloadBegan = 0n
-  #statusText = ''
-  #stoppingSeen = false
-  #reloadingSeen = false
+  /** The present run, or the last one. */
+  #run: ServiceRun | undefined
   #activates = false
 
   /**
@@ -69,7 +36,7 @@ export class Service extends EventEmitter<ServiceEvents> {
     this.#sockets = new ActivationSockets(this.#unit.sockets)
     try {
       this.#notifySocket = new NotifySocket(
-        (notification) => this.#onNotification(notification),
+        (notification) => this.#run?.receive(notification),
         ({ reason, sender }) =>
           this.emit('refused', `${reason}, from pid ${sender?.pid ?? 'unknown'}`),
       )
@@ -77,33 +44,36 @@ export class Service extends EventEmitter<ServiceEvents> {
       this.#sockets.close()
       throw error
     }
+    this.on('state', (state) => {
+      if (state === 'dead') this.#watchSockets()
+    })
   }
 
   get state(): SubState {
-    return this.#state
+    return this.#run?.state ?? 'dead'
   }
 
   get activeState(): ActiveState {
-    return ACTIVE_STATE[this.#state]
+    return ACTIVE_STATE[this.state]
   }
 
   /** How the last run ended. */
   get result(): ServiceResult {
-    return this.#result
+    return this.#run?.result ?? 'success'
   }
 
-  /** The last `STATUS=` of this run. */
+  /** The last `STATUS=` of the present run, or of the last one. */
   get statusText(): string {
-    return this.#statusText
+    return this.#run?.statusText ?? ''
   }
 
   get mainPid(): number | undefined {
-    return this.#main?.pid
+    return this.#run?.main?.pid
   }
 
   /** The service's standard output and error, if the option `output` is `'pipe'`. */
   get output(): MainProcess['output'] | undefined {
-    return this.#main?.output
+    return this.#run?.main?.output
   }
 
   /** The sockets that the manager holds for the service. */
@@ -124,16 +94,16 @@ export class Service extends EventEmitter<ServiceEvents> {
    */
   async start(): Promise<void> {
     if (this.activeState === 'deactivating') throw this.#wrongState('start')
-    if (this.#main === undefined) this.#spawn()
+    const run = this.#isOver() ? this.#begin() : this.#run!
     let started = false
     await this.#until(() => {
       // Noted when it happens: the service may be on its way out again when this function goes on.
-      started ||= this.activeState === 'active' || this.activeState === 'reloading'
-      return this.#state !== 'start'
+      started ||= run.activeState === 'active' || run.activeState === 'reloading'
+      return run.state !== 'start'
     })
     if (started) return
-    await this.#until(() => this.#main === undefined)
-    const message = `the service did not become ready: ${this.#result}`
+    await this.#until(() => run.main === undefined)
+    const message = `the service did not become ready: ${run.result}`
     throw new ManagerError('ERR_MANAGER_START_FAILED', message)
   }
 
@@ -144,20 +114,12 @@ export class Service extends EventEmitter<ServiceEvents> {
    * @throws ManagerError `ERR_MANAGER_RELOAD_FAILED`, or `ERR_MANAGER_WRONG_STATE` if it is not running.
    */
   async reload(): Promise<void> {
-    if (this.#state !== 'running') throw this.#wrongState('reload')
-    this.#reloadBegan = process.hrtime.bigint() / 1000n
-    this.#reloadTimedOut = false
-    const waits = this.#unit.type === 'notify-reload'
-    if (waits) {
-      this.#enter('reload-signal')
-      this.#timeout.set(this.#unit.startTimeoutMs)
-    }
-    this.#signalMain()
-    if (!waits) return
-
-    await this.#until(() => this.activeState !== 'reloading')
-    if (this.#state === 'running' && !this.#reloadTimedOut) return
-    const message = this.#reloadTimedOut
+    const run = this.#run
+    if (run?.state !== 'running') throw this.#wrongState('reload')
+    run.reload()
+    await this.#until(() => run.activeState !== 'reloading')
+    if (run.state === 'running' && !run.reloadTimedOut) return
+    const message = run.reloadTimedOut
       ? `no RELOADING=1 with MONOTONIC_USEC=, then READY=1, within ${this.#unit.startTimeoutMs} ms`
       : 'the service ended during its reload'
     throw new ManagerError('ERR_MANAGER_RELOAD_FAILED', message)
@@ -165,9 +127,10 @@ export class Service extends EventEmitter<ServiceEvents> {
 
   /** Stops the service and waits for its end (`systemctl stop`). The sockets stay open. */
   async stop(): Promise<void> {
-    if (this.#main === undefined) return
-    if (this.activeState !== 'deactivating') this.#terminate('stop')
-    await this.#until(() => this.#main === undefined)
+    const run = this.#run
+    if (run?.main === undefined) return
+    run.stop()
+    await this.#until(() => run.main === undefined)
   }
 
   /** Stops and starts the service; connections that arrive meanwhile wait in its sockets. */
@@ -192,195 +155,25 @@ export class Service extends EventEmitter<ServiceEvents> {
     this.#notifySocket.close()
   }
 
-  #spawn(): void {
+  #begin(): ServiceRun {
     this.#sockets.unwatch()
-    this.#result = 'success'
-    this.#statusText = ''
-    this.#stoppingSeen = false
-    this.#reloadingSeen = false
-    this.#watchdogMs = this.#unit.watchdogMs
-    this.#enter('start')
-    this.#main = new MainProcess(this.#unit, this.#notifySocket.address, this.#sockets.all, {
-      onExit: (code, signal) => this.#onExit(code, signal),
-      onError: () => this.#onSpawnError(),
-    })
-    if (this.#main.pid === undefined) return
-    this.emit('spawn', this.#main.pid)
-    if (this.#unit.type === 'simple') this.#enterRunning()
-    else this.#timeout.set(this.#unit.startTimeoutMs)
+    const run = new ServiceRun(this.#unit, this.#notifySocket, this.#sockets.all, this)
+    this.#run = run
+    run.begin()
+    return run
   }
 
-  #onNotification(notification: Notification): void {
-    const { assignments, sender } = notification
-    const refusal = this.#refusalOf(sender.pid)
-    if (refusal !== undefined) {
-      this.emit('refused', refusal)
-      return
-    }
-    this.emit('notification', assignments)
-    for (const { assignment, reason } of notification.problems) {
-      this.emit('refused', `${assignment}: ${reason}`)
-    }
-    this.#applyState(assignments)
-    this.#applyRest(assignments)
-  }
-
-  #refusalOf(pid: number): string | undefined {
-    const { notifyAccess } = this.#unit
-    if (this.#main === undefined) return `the service is not running, but pid ${pid} sent a message`
-    if (notifyAccess === 'none') return `NotifyAccess=none, but pid ${pid} sent a message`
-    if (notifyAccess === 'all' || pid === this.#main.pid) return undefined
-    return `NotifyAccess=main: pid ${pid} is not the main process ${this.#main.pid}`
-  }
-
-  // As systemd 259: STOPPING is final; READY counts before RELOADING, whatever their order in the message.
-  #applyState({ stopping, ready, reloading, monotonicUsec }: ParsedAssignments): void {
-    if (this.#stoppingSeen) return
-    if (stopping) {
-      this.#stoppingSeen = true
-      if (this.#state !== 'start') this.#enterStopping()
-      return
-    }
-    const answersReload =
-      this.#state === 'reload-signal' &&
-      reloading === true &&
-      monotonicUsec !== undefined &&
-      monotonicUsec >= this.#reloadBegan
-    if (ready) {
-      if (this.#state === 'start' || this.#state === 'reload-notify' || answersReload) {
-        this.#enterRunning()
-      }
-    } else if (reloading) {
-      if (this.#state === 'start') this.#reloadingSeen = true
-      if (this.#state === 'running' || answersReload) this.#enterReloadNotify()
-    }
-  }
-
-  #applyRest(assignments: ParsedAssignments): void {
-    const { status, watchdog, watchdogUsec, extendTimeoutUsec } = assignments
-    if (status !== undefined) this.#statusText = status
-    if (extendTimeoutUsec !== undefined) {
-      this.#timeout.extend(Number(extendTimeoutUsec) / 1000)
-      this.#watchdog.extend(Number(extendTimeoutUsec) / 1000)
-    }
-    if (watchdog === true) this.#armWatchdog()
-    if (watchdog === 'trigger') this.#onWatchdog('WATCHDOG=trigger')
-    if (watchdogUsec !== undefined) {
-      const off = watchdogUsec === 0n || watchdogUsec === 2n ** 64n - 1n
-      this.#watchdogMs = off ? undefined : Number(watchdogUsec) / 1000
-      this.#armWatchdog()
-    }
-  }
-
-  #armWatchdog(): void {
-    if (this.#watchdogMs === undefined) this.#watchdog.clear()
-    else this.#watchdog.set(this.#watchdogMs)
-  }
-
-  #enterRunning(): void {
-    const starting = this.#state === 'start'
-    this.#timeout.clear()
-    this.#enter('running')
-    if (!starting) return
-    this.#armWatchdog()
-    if (this.#stoppingSeen) this.#enterStopping()
-    else if (this.#reloadingSeen) this.#enterReloadNotify()
-  }
-
-  #enterReloadNotify(): void {
-    // The time limit of `systemctl reload` runs already; a reload by the service's own choice gets one now.
-    if (this.#state === 'running') this.#timeout.set(this.#unit.startTimeoutMs)
-    this.#enter('reload-notify')
-  }
-
-  #enterStopping(): void {
-    this.#watchdog.clear()
-    this.#timeout.set(this.#unit.stopTimeoutMs)
-    this.#enter('stop-sigterm')
-  }
-
-  #terminate(reason: string): void {
-    this.#enterStopping()
-    this.#signalAll(this.#unit.killSignal, reason)
-  }
-
-  #onTimeout(): void {
-    if (this.#state === 'start') {
-      this.#result = 'timeout'
-      this.#terminate('not ready in time')
-    } else if (this.activeState === 'reloading') {
-      this.#reloadTimedOut = true
-      this.#enter('running')
-    } else if (this.#state === 'stop-sigterm' || this.#state === 'stop-watchdog') {
-      if (this.#result === 'success') this.#result = 'timeout'
-      this.#enter('stop-sigkill')
-      this.#signalAll('SIGKILL', 'did not end in time')
-    }
-  }
-
-  #onWatchdog(reason: string): void {
-    if (this.#main === undefined || this.activeState === 'deactivating') return
-    this.#watchdog.clear()
-    this.#result = 'watchdog'
-    this.#timeout.set(this.#unit.stopTimeoutMs)
-    this.#enter('stop-watchdog')
-    this.#signalAll(this.#unit.watchdogSignal, reason)
-  }
-
-  #onExit(code: number | null, signal: NodeJS.Signals | null): void {
-    this.#notifySocket.readNow()
-    this.#timeout.clear()
-    this.#watchdog.clear()
-    // As KillMode=control-group: what the main process leaves behind ends with it.
-    this.#main?.killGroup('SIGKILL')
-    this.#main = undefined
-    if (this.#result === 'success') this.#result = this.#resultOf(code, signal)
-    this.emit('exit', code, signal)
-    this.#enter(this.#result === 'success' ? 'dead' : 'failed')
-    if (this.#state === 'dead') this.#watchSockets()
-  }
-
-  #resultOf(code: number | null, signal: NodeJS.Signals | null): ServiceResult {
-    if (signal !== null) return CLEAN_SIGNALS.has(signal) ? this.#cleanResult() : 'signal'
-    return code === 0 ? this.#cleanResult() : 'exit-code'
-  }
-
-  // To end well before READY=1 is a breach of protocol, unless the service was told to stop.
-  #cleanResult(): ServiceResult {
-    return this.#state === 'start' ? 'protocol' : 'success'
-  }
-
-  #onSpawnError(): void {
-    this.#main = undefined
-    this.#timeout.clear()
-    this.#result = 'resources'
-    this.#enter('failed')
+  #isOver(): boolean {
+    return this.state === 'dead' || this.state === 'failed'
   }
 
   #watchSockets(): void {
-    if (!this.#activates || this.#main !== undefined || this.#state === 'failed') return
+    if (!this.#activates || this.state !== 'dead') return
     this.#sockets.watch((socket) => {
       this.emit('activation', socket)
       // Its outcome shows in the events; nobody waits for this call.
       this.start().catch(() => {})
     })
-  }
-
-  #signalMain(): void {
-    this.emit('signal', this.#unit.reloadSignal, 'reload')
-    this.#main?.kill(this.#unit.reloadSignal)
-  }
-
-  #signalAll(signal: NodeJS.Signals, reason: string): void {
-    this.emit('signal', signal, reason)
-    this.#main?.killGroup(signal)
-  }
-
-  #enter(state: SubState): void {
-    const previous = this.#state
-    if (state === previous) return
-    this.#state = state
-    this.emit('state', state, previous)
   }
 
   #until(reached: () => boolean): Promise<void> {
@@ -396,10 +189,7 @@ export class Service extends EventEmitter<ServiceEvents> {
   }
 
   #wrongState(verb: string): ManagerError {
-    const message = `cannot ${verb} a service that is ${this.activeState} (${this.#state})`
+    const message = `cannot ${verb} a service that is ${this.activeState} (${this.state})`
     return new ManagerError('ERR_MANAGER_WRONG_STATE', message)
   }
 }
-
-/** What systemd counts as a clean end beside exit code 0. */
-const CLEAN_SIGNALS: ReadonlySet<string> = new Set(['SIGHUP', 'SIGINT', 'SIGTERM', 'SIGPIPE'])
