@@ -1,13 +1,23 @@
 // What this project does, shown to a person. Exits with 1 when anything that it shows did not happen.
 import { showEmbedded } from './embedded.js'
 import { showRealSystemd } from './real-systemd.js'
-import { failureCount, line, title } from './report.js'
+import { check, failureCount, line, quote, title } from './report.js'
 
-await showEmbedded()
-await showRealSystemd()
+await show(showEmbedded)
+await show(showRealSystemd)
 
 title('The same service in a container')
 line('skipped: the bridge into containers, @sdbridge/oci-shim, is not built yet')
 
 title(failureCount() === 0 ? 'Everything that was shown has happened.' : `${failureCount()} FAILED`)
 process.exitCode = failureCount() === 0 ? 0 : 1
+
+/** @param {() => Promise<void>} part */
+async function show(part) {
+  try {
+    await part()
+  } catch (error) {
+    check(false, 'the rest of this part could not be shown:')
+    quote(error instanceof Error ? error.message : String(error))
+  }
+}

@@ -2,15 +2,14 @@
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { installExample } from '@sdbridge/test/system/install-example.js'
 import { Machine } from '@sdbridge/test/system/machine/machine.js'
 import { missingRequirements } from '@sdbridge/test/system/machine/requirements.js'
+import { inside, repositoryBind } from '@sdbridge/test/system/repository.js'
 import { check, line, quote, title } from './report.js'
 
-const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url))
-const LOAD = fileURLToPath(new URL('load.js', import.meta.url))
-const GET = fileURLToPath(import.meta.resolve('@sdbridge/test/system/fixtures/get.mjs'))
+const LOAD = inside('examples/demo/load.js')
+const GET = inside('test/system/fixtures/get.mjs')
 
 /** @returns {Promise<void>} */
 export async function showRealSystemd() {
@@ -20,7 +19,7 @@ export async function showRealSystemd() {
     for (const reason of missing) line(`skipped: ${reason}`)
     return
   }
-  const machine = await Machine.boot({ binds: [REPOSITORY] })
+  const machine = await Machine.boot({ binds: [repositoryBind] })
   try {
     line(`systemd ${await machine.systemdVersion()} is PID 1 of a throwaway machine`)
     await walkThrough(machine)

@@ -1,6 +1,6 @@
 // @ts-check
 import { readFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { inside } from './repository.js'
 
 const DIRECTORY = new URL('../../examples/http-service/', import.meta.url)
 
@@ -12,11 +12,10 @@ const DIRECTORY = new URL('../../examples/http-service/', import.meta.url)
  * @returns {Promise<void>}
  */
 export async function installExample(machine) {
-  const server = fileURLToPath(new URL('server.js', DIRECTORY))
   const service = replaceOnce(
     replaceOnce(await unit('app.service'), 'WatchdogSec=10', 'WatchdogSec=1\nLimitCORE=0'),
     '/usr/bin/node /srv/http-service/server.js',
-    `${machine.nodePath} ${server}`,
+    `${machine.nodePath} ${inside('examples/http-service/server.js')}`,
   )
   await machine.writeUnit('app.socket', await unit('app.socket'))
   await machine.writeUnit('app.service', service)

@@ -9,7 +9,8 @@ import { text } from 'node:stream/consumers'
 import { promisify } from 'node:util'
 import { describe, expect, inject, onTestFinished, test, vi } from 'vitest'
 import { Machine } from './machine/machine.js'
-import { describeOnEachSystemd, repositoryPath } from './machines.js'
+import { describeOnEachSystemd } from './machines.js'
+import { inside, repositoryBind, repositoryPath } from './repository.js'
 
 const execFileAsync = promisify(execFile)
 const machineModule = new URL('machine/machine.js', import.meta.url)
@@ -159,9 +160,9 @@ describeOnEachSystemd('a machine', (getMachine) => {
 
   test('the repository is visible, and cannot be written', async () => {
     const machine = getMachine()
-    const file = join(repositoryPath, 'package.json')
+    const file = inside('package.json')
     const { stdout } = await machine.run('cat', [file])
-    expect(stdout).toBe(readFileSync(file, 'utf8'))
+    expect(stdout).toBe(readFileSync(join(repositoryPath, 'package.json'), 'utf8'))
     await expect(machine.run('touch', [file])).rejects.toThrow(/Read-only file system/)
   })
 
@@ -174,7 +175,7 @@ describeOnEachSystemd('a machine', (getMachine) => {
 
 describe.skipIf(inject('missingRequirements').length > 0)('the end of a machine', () => {
   test('halt leaves nothing', async () => {
-    const machine = await Machine.boot({ binds: [repositoryPath] })
+    const machine = await Machine.boot({ binds: [repositoryBind] })
     await machine.run('systemd-run', ['sleep', '1000'])
     machine.spawn('sleep', ['1000'])
     expect(tracesOf(machine.name)).not.toEqual(NO_TRACES)

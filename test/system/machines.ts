@@ -1,17 +1,13 @@
-import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, inject } from 'vitest'
 import { Machine } from './machine/machine.js'
+import { repositoryBind } from './repository.js'
 
 export type BootOptions = NonNullable<Parameters<typeof Machine.boot>[0]>
-
-/** Where this repository is, on the host and in every machine. */
-export const repositoryPath: string = resolve(fileURLToPath(new URL('../..', import.meta.url)))
 
 /**
  * Declares the same tests for each systemd that we test with: `host`, this machine's own, and
  * `newest`, that of the newest Debian. The machine is booted before the first test and halted after
- * the last, with the repository visible inside, so that node_modules and dist work there.
+ * the last, with the repository visible inside (see repository.js), so that node_modules and dist work there.
  */
 export function describeOnEachSystemd(
   name: string,
@@ -38,7 +34,7 @@ function describeOn(
       machine = await Machine.boot({
         ...options,
         root: root ?? '/',
-        binds: [repositoryPath, ...(options.binds ?? [])],
+        binds: [repositoryBind, ...(options.binds ?? [])],
       })
       await printVersions(kind, machine)
     })

@@ -1,10 +1,10 @@
 import { writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import type { Machine } from './machine/machine.js'
 import { describeOnEachSystemd } from './machines.js'
+import { inside } from './repository.js'
 
-const SERVICE = fileURLToPath(new URL('fixtures/service.mjs', import.meta.url))
+const SERVICE = inside('test/system/fixtures/service.mjs')
 
 describeOnEachSystemd('a Node service of Type=notify', (machine) => {
   test('is activating until READY=1, then active with its STATUS', async () => {

@@ -1,10 +1,10 @@
-import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { installExample } from './install-example.js'
 import type { Machine } from './machine/machine.js'
 import { describeOnEachSystemd } from './machines.js'
+import { inside } from './repository.js'
 
-const GET = fileURLToPath(new URL('fixtures/get.mjs', import.meta.url))
+const GET = inside('test/system/fixtures/get.mjs')
 
 describeOnEachSystemd('the example service with its socket unit', (machine) => {
   test('is started by the first connection, and answers it', async () => {

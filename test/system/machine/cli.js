@@ -3,9 +3,9 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { resolve } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { environment } from './enter.js'
+import { repositoryBind } from '../repository.js'
 import { Machine } from './machine.js'
 import { missingRequirements } from './requirements.js'
 import { ensureRootfs } from './rootfs.js'
@@ -23,7 +23,7 @@ Usage: node test/system/machine/cli.js [options] shell
   log     like run, and then prints what the service manager logged about it
 
   --suite SUITE      of Debian (forky, trixie), made when needed; without it: this machine's files
-  --bind FOLDER      visible inside, read-only, as this repository always is; can be repeated
+  --bind FOLDER      visible inside, read-only, as this repository always is at /srv/sdbridge; can be repeated
   --log-level LEVEL  of the service manager: info, or debug for "log"
   --help
 
@@ -59,10 +59,7 @@ async function main() {
   const { path: root } = values.suite ? await ensureRootfs([values.suite]) : { path: '/' }
   const machine = await Machine.boot({
     root,
-    binds: [
-      fileURLToPath(new URL('../../..', import.meta.url)),
-      ...values.bind.map((path) => resolve(path)),
-    ],
+    binds: [repositoryBind, ...values.bind.map((path) => resolve(path))],
     logLevel: values['log-level'] ?? (verb === 'log' ? 'debug' : 'info'),
     onOutput: (unit, text) => process.stderr.write(text.replaceAll(/^(?=.)/gm, `${unit}: `)),
   })

@@ -8,8 +8,8 @@ import { fileURLToPath } from 'node:url'
 import { environment } from './enter.js'
 
 /**
- * @typedef {string | { path: string, writable: boolean }} Bind a file or folder of the host,
- *   read-only unless it says otherwise
+ * @typedef {string | { path: string, target?: string, writable?: boolean }} Bind a file or folder of
+ *   the host, at the same path inside and read-only unless it says otherwise
  */
 
 /**
@@ -115,8 +115,8 @@ export class Keeper {
 async function mountArguments(binds) {
   const triples = await Promise.all(
     binds.map(async (bind) => {
-      const { path, writable } = typeof bind === 'string' ? { path: bind, writable: false } : bind
-      return [writable ? 'rw' : 'ro', await realpath(path), path]
+      const { path, target, writable } = typeof bind === 'string' ? { path: bind } : bind
+      return [writable ? 'rw' : 'ro', await realpath(path), target ?? path]
     }),
   )
   return triples.flat()

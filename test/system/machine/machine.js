@@ -63,14 +63,14 @@ export class Machine {
   } = {}) {
     if (/[:,\\]/.test(root)) throw new TypeError(`overlayfs cannot take the path ${root}`)
     const isHost = root === '/'
-    // The host's node may lie on another file system than / does, or below /tmp, which is hidden
-    // inside.
-    const nodePath = isHost ? process.execPath : '/usr/bin/node'
+    // The host's node may lie on another file system than / does, or below /tmp or a home directory,
+    // which not every unit may enter.
+    const nodePath = isHost ? '/srv/node' : '/usr/bin/node'
     const keeper = await Keeper.start({
       hostName: name,
       root,
       logLevel,
-      binds: isHost ? [...binds, nodePath] : binds,
+      binds: isHost ? [...binds, { path: process.execPath, target: nodePath }] : binds,
     })
     const machine = new Machine(name ?? keeper.name, nodePath, keeper)
     try {
