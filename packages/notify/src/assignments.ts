@@ -105,7 +105,7 @@ export interface Assignments {
   restartReset?: true | undefined
   /**
    * `BARRIER=1`: the one descriptor sent along is closed when all that this process sent before has
-   * been read. It must be alone in its message; `barrier()` does it all. Since 246.
+   * been read. It must be alone in its message. Since 246.
    */
   barrier?: true | undefined
   /**

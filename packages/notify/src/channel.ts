@@ -39,10 +39,10 @@ export class Channel {
   constructor(value: string, address: SocketAddress) {
     this.#value = value
     this.#address = address
-    this.#queue = new SendQueue(
-      (message) => this.#trySend(message),
-      (callback) => this.#socket?.onceWritable(callback),
-    )
+    this.#queue = new SendQueue({
+      trySend: (message) => this.#trySend(message),
+      onceRoom: (callback) => this.#onceRoom(callback),
+    })
   }
 
   /** @throws NotifyError `ERR_NOTIFY_SEND_FAILED` or `ERR_NOTIFY_QUEUE_FULL`. */
@@ -53,11 +53,20 @@ export class Channel {
   #trySend(message: Outgoing): boolean {
     try {
       const sent = this.#deliver(message)
-      if (debug.enabled)
+      if (debug.enabled) {
         debug('%s %s: %s', sent ? 'sent to' : 'waits for', this.#value, preview(message))
+      }
       return sent
     } catch (cause) {
-      throw this.#failure(message, cause)
+      throw this.#failure(preview(message), cause)
+    }
+  }
+
+  #onceRoom(callback: (() => void) | undefined): void {
+    try {
+      this.#socket?.onceWritable(callback)
+    } catch (cause) {
+      throw this.#failure('a message that has to wait', cause)
     }
   }
 
@@ -86,11 +95,11 @@ export class Channel {
     }
   }
 
-  #failure(message: Outgoing, cause: unknown): NotifyError {
+  #failure(what: string, cause: unknown): NotifyError {
     const reason = cause instanceof Error ? cause.message : String(cause)
     return new NotifyError(
       'ERR_NOTIFY_SEND_FAILED',
-      `NOTIFY_SOCKET is '${this.#value}', but ${preview(message)} could not be sent there: ${reason}`,
+      `NOTIFY_SOCKET is '${this.#value}', but ${what} could not be sent there: ${reason}`,
       { cause, address: this.#value },
     )
   }

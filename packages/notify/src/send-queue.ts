@@ -7,19 +7,18 @@ export interface Outgoing {
   fds: readonly number[]
 }
 
-/** Sends one notification without waiting; `false` if the receiver has no room for it now. */
-export type TrySend = (message: Outgoing) => boolean
+/** The way out: a socket, seen by the queue. */
+export interface Outlet {
+  /** Sends one notification without waiting; `false` if the receiver has no room for it now. */
+  trySend(message: Outgoing): boolean
+  /** Calls back, once, when the receiver may have room again; `undefined` ends the waiting. */
+  onceRoom(callback: (() => void) | undefined): void
+}
 
 interface Waiting extends Outgoing {
   /** Which later message makes this one pointless; `undefined` if none does. */
   supersededBy: 'WATCHDOG=1' | 'STATUS' | undefined
-  /** Everybody whose notification this message is, or has taken the place of. */
-  callers: Caller[]
-}
-
-interface Caller {
-  sent: () => void
-  failed: (error: unknown) => void
+  settle: (error?: unknown) => void
 }
 
 /** As many messages as the kernel's own queue holds under systemd (net.unix.max_dgram_qlen). */
@@ -31,93 +30,83 @@ export const QUEUE_LIMIT = 512
  * a later one of its kind: only the latest says anything. All others wait for their turn.
  */
 export class SendQueue {
-  readonly #trySend: TrySend
-  readonly #onceRoom: (callback: (() => void) | undefined) => void
+  readonly #outlet: Outlet
   readonly #waiting: Waiting[] = []
 
-  /** `onceRoom` calls back, once, when the receiver may have room again; `undefined` cancels that. */
-  constructor(trySend: TrySend, onceRoom: (callback: (() => void) | undefined) => void) {
-    this.#trySend = trySend
-    this.#onceRoom = onceRoom
-  }
-
-  get length(): number {
-    return this.#waiting.length
+  constructor(outlet: Outlet) {
+    this.#outlet = outlet
   }
 
   /**
-   * Sends, now or when there is room.
+   * Sends, now or when there is room. Resolves when the message is sent, or when a later one of its kind has
+   * taken its place.
    *
-   * @throws NotifyError `ERR_NOTIFY_QUEUE_FULL`, or what `trySend` throws.
+   * @throws NotifyError `ERR_NOTIFY_QUEUE_FULL`, or what the outlet throws.
    */
   async send(message: Outgoing, signal?: AbortSignal): Promise<void> {
     signal?.throwIfAborted()
-    if (this.#waiting.length === 0 && this.#trySend(message)) return
+    if (this.#waiting.length === 0 && this.#outlet.trySend(message)) return
+    await this.#enqueue(message, signal)
+  }
 
-    const waiting: Waiting = { ...message, supersededBy: kindOf(message), callers: [] }
-    this.#supersede(waiting)
+  async #enqueue(message: Outgoing, signal?: AbortSignal): Promise<void> {
+    // First, and each time: where waiting fails (no descriptor is left, say), this call alone fails, and the next one
+    // tries again.
+    this.#outlet.onceRoom(() => this.#drain())
+    const supersededBy = kindOf(message)
+    this.#supersede(supersededBy)
     if (this.#waiting.length >= QUEUE_LIMIT) {
       throw new NotifyError(
         'ERR_NOTIFY_QUEUE_FULL',
         `the service manager takes no messages, and ${QUEUE_LIMIT} are waiting for it already`,
       )
     }
-    this.#waiting.push(waiting)
-    if (this.#waiting.length === 1) this.#onceRoom(() => this.#drain())
-    await this.#outcome(waiting, signal)
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = (): void => {
+        this.#withdraw(waiting)
+        waiting.settle(signal!.reason)
+      }
+      const waiting: Waiting = {
+        ...message,
+        supersededBy,
+        settle: (error) => {
+          signal?.removeEventListener('abort', onAbort)
+          if (error === undefined) resolve()
+          else reject(error)
+        },
+      }
+      signal?.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.push(waiting)
+    })
   }
 
   #drain(): void {
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       try {
-        if (!this.#trySend(next)) {
-          this.#onceRoom(() => this.#drain())
+        if (!this.#outlet.trySend(next)) {
+          this.#outlet.onceRoom(() => this.#drain())
           return
         }
-        for (const caller of next.callers) caller.sent()
+        next.settle()
       } catch (error) {
-        for (const caller of next.callers) caller.failed(error)
+        next.settle(error)
       }
       this.#waiting.shift()
     }
   }
 
-  #supersede(newer: Waiting): void {
-    if (newer.supersededBy === undefined) return
-    const index = this.#waiting.findIndex((older) => older.supersededBy === newer.supersededBy)
+  #supersede(kind: Waiting['supersededBy']): void {
+    if (kind === undefined) return
+    const index = this.#waiting.findIndex((older) => older.supersededBy === kind)
+    if (index !== -1) this.#waiting.splice(index, 1)[0]!.settle()
+  }
+
+  #withdraw(waiting: Waiting): void {
+    const index = this.#waiting.indexOf(waiting)
     if (index === -1) return
-    const [older] = this.#waiting.splice(index, 1)
-    newer.callers.push(...older!.callers)
-  }
-
-  #outcome(waiting: Waiting, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#withdraw(caller)
-        caller.failed(signal!.reason)
-      }
-      const settle = (settled: () => void): void => {
-        signal?.removeEventListener('abort', onAbort)
-        settled()
-      }
-      const caller: Caller = {
-        sent: () => settle(resolve),
-        failed: (error) => settle(() => reject(error)),
-      }
-      waiting.callers.push(caller)
-      signal?.addEventListener('abort', onAbort, { once: true })
-    })
-  }
-
-  // The message goes only when nobody else has a share in it.
-  #withdraw(caller: Caller): void {
-    const index = this.#waiting.findIndex((waiting) => waiting.callers.includes(caller))
-    const waiting = this.#waiting[index]
-    if (waiting === undefined) return
-    waiting.callers.splice(waiting.callers.indexOf(caller), 1)
-    if (waiting.callers.length > 0) return
     this.#waiting.splice(index, 1)
-    if (this.#waiting.length === 0) this.#onceRoom(undefined)
+    // Otherwise the waiting alone would keep the process alive.
+    if (this.#waiting.length === 0) this.#outlet.onceRoom(undefined)
   }
 }
 

@@ -54,6 +54,19 @@ describe('a service manager that takes no messages', () => {
     ])
   })
 
+  test('is told one of ten thousand status texts, and the others cost nothing', async () => {
+    const inbox = busyManager()
+    const kernelQueue = await fill(inbox)
+    const { env } = inbox
+    const all = Array.from({ length: 10_000 }, (_, index) => status(String(index), { env }))
+    // Those that were superseded are settled before the manager is back.
+    expect(await Promise.all(all.slice(0, -1))).toEqual(Array(9_999).fill(true))
+    inbox.receiver.resume()
+    await all.at(-1)
+    await inbox.until(kernelQueue + 1)
+    expect(inbox.said.at(-1)).toEqual({ status: '9999' })
+  })
+
   test('makes the message beyond the limit fail, and no other', async () => {
     const inbox = busyManager()
     const kernelQueue = await fill(inbox)
