@@ -145,6 +145,43 @@ describe('a barrier', () => {
   })
 })
 
+describe('a handler that has enough', () => {
+  test('pauses: what came along waits until it goes on', async () => {
+    const handed: (string | undefined)[] = []
+    const receiver = new NotifyReceiver({
+      onNotification: ({ assignments }) => {
+        handed.push(assignments.status)
+        if (assignments.status === '1') receiver.pause()
+      },
+    })
+    onTestFinished(() => receiver.close())
+    for (let index = 0; index < 5; index++) sendTo(receiver.address, Buffer.from(`STATUS=${index}`))
+    while (handed.length < 2) await turn()
+    for (let turns = 0; turns < 5; turns++) await turn()
+    expect(handed).toEqual(['0', '1'])
+    receiver.resume()
+    while (handed.length < 5) await turn()
+    expect(handed).toEqual(['0', '1', '2', '3', '4'])
+  })
+
+  test('closes: nothing more comes, and what came along is closed', async () => {
+    const handed: (string | undefined)[] = []
+    const receiver = new NotifyReceiver({
+      onNotification: ({ assignments }) => {
+        handed.push(assignments.status)
+        receiver.close()
+      },
+    })
+    const { readFd, writeFd } = pipe()
+    sendTo(receiver.address, Buffer.from('STATUS=0'))
+    sendTo(receiver.address, Buffer.from('FDSTORE=1'), [writeFd])
+    closeFd(writeFd)
+    await hangup(readFd)
+    expect(handed).toEqual(['0'])
+    closeFd(readFd)
+  })
+})
+
 test('a handler that throws loses no message but its own', async () => {
   const thrown: unknown[] = []
   const listeners = process.listeners('uncaughtException')
@@ -163,7 +200,7 @@ test('a handler that throws loses no message but its own', async () => {
   })
   onTestFinished(() => receiver.close())
   for (let index = 0; index < 4; index++) sendTo(receiver.address, Buffer.from(`STATUS=${index}`))
-  while (handed.length < 3) await new Promise((resolve) => setTimeout(resolve, 1))
+  while (handed.length < 3) await turn()
   expect(handed).toEqual(['0', '2', '3'])
   expect(thrown).toEqual(['the handler failed'])
 })
@@ -179,6 +216,10 @@ function sendTo(value: string, data: Buffer, fds: number[] = []): void {
   const to = { family: 'unix', abstract: Buffer.from(address.name) } as const
   if (!socket.trySend(data, { address: to, fds })) throw new Error('the queue is full')
   socket.close()
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, 1))
 }
 
 async function hangup(fd: number): Promise<void> {

@@ -20,5 +20,6 @@ export {
 } from './fd.js'
 export { FdWatcher, type Interest, type Readiness } from './fd-watcher.js'
 export { formatSocketAddress, type SocketAddress } from './socket-address.js'
+export { ownSocketFile, removeStaleSocketFile } from './socket-file.js'
 export { describeSocket, type SocketFacts } from './socket-facts.js'
 export { type SystemError } from './system-error.js'

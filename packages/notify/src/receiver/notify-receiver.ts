@@ -6,6 +6,8 @@ import {
   DatagramSocket,
   type DatagramReceiver,
   describeSocket,
+  ownSocketFile,
+  removeStaleSocketFile,
   type SocketAddress,
   type SystemError,
 } from '@sdbridge/syscalls'
@@ -15,7 +17,6 @@ import { NotifyError } from '../errors.js'
 import { type ParsedMessage, parseMessage } from '../parse-message.js'
 import { Notification } from './notification.js'
 import type { Rejection, RejectionReason } from './rejection.js'
-import { ownSocketFile, removeStaleSocketFile } from './socket-file.js'
 
 export interface ReceiverOptions {
   /**
@@ -40,6 +41,9 @@ export interface ReceiverOptions {
 
 const debug = createDebug('sdbridge:notify:receiver')
 
+/** Of 64 messages each: 512 and one are what fits into the kernel's queue under systemd. */
+const READ_NOW_BATCHES = 9
+
 /**
  * Listens for notifications, with systemd's rules for what is a valid one. `BARRIER=1` is answered by itself,
  * when everything that came before it has been handed out.
@@ -52,7 +56,10 @@ export class NotifyReceiver {
   readonly #options: ReceiverOptions
   readonly #socket: DatagramSocket
   readonly #receiver: DatagramReceiver
-  readonly #removeFile: () => void
+  /** Taken from the kernel and not handed out yet. */
+  readonly #arrived: Datagram[] = []
+  #paused = false
+  #removeFile = (): void => {}
 
   /**
    * @throws NotifyError `ERR_NOTIFY_INVALID_ADDRESS`; SystemError, such as `EADDRINUSE` or `EACCES`.
@@ -68,32 +75,44 @@ export class NotifyReceiver {
       // Before the socket has an address: what is sent before SO_PASSCRED is on carries no sender.
       this.#receiver = this.#socket.receive({
         ...(options.pidfd !== undefined && { pidfd: options.pidfd }),
-        onDatagrams: (batch) => this.#handle(batch),
+        onDatagrams: (batch) => {
+          this.#arrived.push(...batch)
+          this.#deliver()
+        },
         onError: (error) => this.#fail(error),
       })
       this.#socket.bind(wanted)
-      // Until now the umask decided, and no usual one lets others write.
-      if (path !== undefined) chmodSync(path, options.mode ?? 0o600)
-      this.#removeFile = path === undefined ? () => {} : ownSocketFile(path)
+      if (path !== undefined) {
+        this.#removeFile = ownSocketFile(path)
+        // Until now the umask decided, and no usual one lets others write.
+        chmodSync(path, options.mode ?? 0o600)
+      }
       this.address = options.address ?? abstractAddressOf(this.#socket)
     } catch (error) {
       this.#socket.close()
+      this.#removeFile()
       throw error
     }
   }
 
-  /** Leaves what arrives in the kernel's queue, where senders wait, until {@link resume}. */
+  /** Hands out nothing more, and leaves what arrives in the kernel's queue, where senders wait, until {@link resume}. */
   pause(): void {
+    this.#paused = true
     this.#receiver.pause()
   }
 
   resume(): void {
+    this.#paused = false
     this.#receiver.resume()
+    queueMicrotask(() => this.#deliver())
   }
 
-  /** Hands out, before it returns, what has arrived already: one batch, at most 64 messages. */
+  /** Hands out, before it returns, what has arrived already, up to a full queue of the kernel's. */
   readNow(): void {
-    this.#receiver.readBatch()
+    for (let batches = 0; batches < READ_NOW_BATCHES; batches++) {
+      this.#receiver.readBatch()
+      if (this.#receiver.waiting) return
+    }
   }
 
   /** Lets the process end although this receiver is open. */
@@ -102,20 +121,24 @@ export class NotifyReceiver {
     return this
   }
 
-  /** Closes the socket and removes its file. Closing twice is harmless. */
+  /** Closes the socket and removes its file; nothing is handed out any more. Closing twice is harmless. */
   close(): void {
     if (this.#socket.fd === -1) return
     this.#socket.close()
     this.#removeFile()
+    for (const datagram of this.#arrived.splice(0)) release(datagram)
   }
 
-  #handle(batch: readonly Datagram[]): void {
-    const rest = [...batch]
+  #deliver(): void {
     try {
-      for (let next = rest.shift(); next !== undefined; next = rest.shift()) this.#handleOne(next)
+      while (!this.#paused) {
+        const next = this.#arrived.shift()
+        if (next === undefined) return
+        this.#handleOne(next)
+      }
     } finally {
       // A handler that throws must lose neither the messages behind it nor their descriptors.
-      if (rest.length > 0) queueMicrotask(() => this.#handle(rest))
+      if (this.#arrived.length > 0 && !this.#paused) queueMicrotask(() => this.#deliver())
     }
   }
 
