@@ -1,11 +1,12 @@
-import { chmodSync, lstatSync, readFileSync, unlinkSync } from 'node:fs'
+import { chmodSync } from 'node:fs'
 import {
   bindSocket,
   closeFd,
   describeSocket,
   FdWatcher,
   formatSocketAddress,
-  setNonBlocking,
+  ownSocketFile,
+  removeStaleSocketFile,
   type SocketAddress,
 } from '@sdbridge/syscalls'
 import { parseListenAddress } from './listen-address.js'
@@ -21,25 +22,28 @@ export interface ActivationSocket {
 
 /** The sockets of a service. The manager holds them, so they outlive every run of the service. */
 export class ActivationSockets {
-  readonly all: readonly ActivationSocket[]
+  readonly #all: ActivationSocket[] = []
+  readonly #removeFiles: (() => void)[] = []
   #watchers: readonly FdWatcher[] = []
 
   /** @throws SystemError, such as `EADDRINUSE`; ManagerError for an address that is none. */
   constructor(sockets: readonly SocketOptions[]) {
-    const opened: ActivationSocket[] = []
-    this.all = opened
     try {
-      for (const options of sockets) opened.push(open(options))
+      for (const options of sockets) this.#open(options)
     } catch (error) {
       this.close()
       throw error
     }
   }
 
+  get all(): readonly ActivationSocket[] {
+    return this.#all
+  }
+
   /** Calls `onTraffic`, once, when something arrives at one of them. Nothing is taken from it. */
   watch(onTraffic: (socket: ActivationSocket) => void): void {
     this.unwatch()
-    this.#watchers = this.all.map((socket) => {
+    this.#watchers = this.#all.map((socket) => {
       const watcher = new FdWatcher(socket.fd, () => {
         this.unwatch()
         onTraffic(socket)
@@ -54,32 +58,31 @@ export class ActivationSockets {
     this.#watchers = []
   }
 
+  /** Closes them and removes their files. Closing twice is harmless. */
   close(): void {
     this.unwatch()
-    for (const { fd, address } of this.all) {
-      closeFd(fd)
-      if ('path' in address) unlinkSync(address.path)
-    }
-    ;(this.all as ActivationSocket[]).length = 0
+    // Emptied first: a number that was closed may be somebody else's the next moment.
+    for (const { fd } of this.#all.splice(0)) closeFd(fd)
+    for (const removeFile of this.#removeFiles.splice(0)) removeFile()
+  }
+
+  #open(options: SocketOptions): void {
+    const wanted = parseListenAddress(options.listen)
+    const path = 'path' in wanted ? wanted.path : undefined
+    if (path !== undefined) removeStaleSocketFile(path)
+    const fd = bindSocket({ type: options.type ?? 'stream', address: wanted })
+    const address = path === undefined ? describeSocket(fd)!.localAddress : wanted
+    const name = options.name ?? defaultName(address)
+    this.#all.push({ fd, address, name })
+    if (path === undefined) return
+    this.#removeFiles.push(ownSocketFile(path))
+    chmodSync(path, 0o666)
   }
 }
 
-function open(options: SocketOptions): ActivationSocket {
-  const wanted = parseListenAddress(options.listen)
-  const path = 'path' in wanted ? wanted.path : undefined
-  if (path !== undefined) removeStaleFile(path)
-  const fd = bindSocket({ type: options.type ?? 'stream', address: wanted })
-  // As systemd hands sockets over: whoever wants non-blocking calls says so.
-  setNonBlocking(fd, false)
-  if (path !== undefined) chmodSync(path, 0o666)
-  const address = path === undefined ? describeSocket(fd)!.localAddress : wanted
-  return { fd, address, name: options.name ?? formatSocketAddress(address).replaceAll(':', '-') }
-}
-
-// systemd replaces whatever socket it finds; here one that somebody still uses stays, and binding fails.
-function removeStaleFile(path: string): void {
-  const isSocket = lstatSync(path, { throwIfNoEntry: false })?.isSocket() === true
-  if (!isSocket) return
-  const bound = readFileSync('/proc/net/unix', 'utf8')
-  if (!bound.split('\n').some((line) => line.endsWith(` ${path}`))) unlinkSync(path)
+// The address without what a name must not hold (systemd.socket(5), FileDescriptorName=).
+function defaultName(address: SocketAddress): string {
+  return formatSocketAddress(address)
+    .replaceAll(/[^ -~]|[:\\]/g, '-')
+    .slice(0, 255)
 }

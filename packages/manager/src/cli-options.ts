@@ -13,14 +13,15 @@ Options, named after the settings of systemd.service(5) and systemd.socket(5):
                           /a/path or @name; NAME=ADDR gives it a name; may be repeated
   --listen-datagram ADDR  the same for a datagram socket
   --watchdog-sec N        expect a sign of life every N seconds
-  --notify-access WHO     main (default), all or none
+  --notify-access WHO     main (default), all, or none (default of simple)
   --timeout-start-sec N   default 90
   --timeout-stop-sec N    default 90
   --now                   start at once, although there are sockets to wait for
   --quiet                 show nothing but what the service prints itself
   --help                  show this text
 
-Signals: SIGHUP reloads the service, SIGUSR2 restarts it holding its sockets, SIGTERM and SIGINT stop it.
+Signals: SIGHUP reloads the service, SIGUSR2 restarts it holding its sockets, SIGTERM and SIGINT stop it;
+a second one of these kills it.
 Exit code: 0 if the service ended well, 1 if it failed, 2 for a mistake on the command line.
 
 Example: sdrun --type notify-reload --listen-stream 8080 --watchdog-sec 2 node server.js
@@ -106,9 +107,10 @@ function takesValue(arg: string): boolean {
 }
 
 function socketOf(text: string, type: 'stream' | 'dgram'): SocketOptions {
-  const separator = text.indexOf('=')
-  if (separator === -1) return { listen: text, type }
-  return { name: text.slice(0, separator), listen: text.slice(separator + 1), type }
+  // A path, or an abstract name, may hold '=' too.
+  const [, name, listen] = /^([^/@=]+)=(.*)$/.exec(text) ?? []
+  if (name === undefined || listen === undefined) return { listen: text, type }
+  return { name, listen, type }
 }
 
 function seconds(values: Values, name: keyof Values & `${string}-sec`): number | undefined {

@@ -7,7 +7,7 @@ try {
   if (options === 'help') process.stdout.write(HELP)
   else process.exitCode = await runService(options)
 } catch (error) {
-  if (error instanceof UsageError) {
+  if (error instanceof UsageError || isInvalidOption(error)) {
     fail(`${error.message}\nTry 'sdrun --help'.`, 2)
   } else if (error instanceof ManagerError || isSystemError(error)) {
     fail(error.message, 1)
@@ -19,6 +19,10 @@ try {
 function fail(message: string, exitCode: number): void {
   process.stderr.write(`sdrun: ${message}\n`)
   process.exitCode = exitCode
+}
+
+function isInvalidOption(error: unknown): error is ManagerError {
+  return error instanceof ManagerError && error.code === 'ERR_MANAGER_INVALID_OPTION'
 }
 
 function isSystemError(error: unknown): error is NodeJS.ErrnoException {

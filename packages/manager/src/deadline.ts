@@ -1,3 +1,6 @@
+// A timer of Node's cannot wait longer, and fires at once if asked to.
+const LONGEST_TIMER_MS = 2 ** 31 - 1
+
 /** A time limit that can be moved: `TimeoutStartSec=`, `TimeoutStopSec=`, `WatchdogSec=`. */
 export class Deadline {
   readonly #catchUp: () => void
@@ -36,14 +39,17 @@ export class Deadline {
   }
 
   #wait(ms: number): void {
-    const timer = setTimeout(() => {
-      if (this.#at <= performance.now()) this.#catchUp()
-      if (this.#timer !== timer) return
-      const left = this.#at - performance.now()
-      this.#timer = undefined
-      if (left > 0) this.#wait(left)
-      else this.#onExpired()
-    }, ms)
+    const timer = setTimeout(
+      () => {
+        if (this.#at <= performance.now()) this.#catchUp()
+        if (this.#timer !== timer) return
+        const left = this.#at - performance.now()
+        this.#timer = undefined
+        if (left > 0) this.#wait(left)
+        else this.#onExpired()
+      },
+      Math.min(ms, LONGEST_TIMER_MS),
+    )
     this.#timer = timer
   }
 }

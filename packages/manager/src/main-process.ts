@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { setNonBlocking } from '@sdbridge/syscalls'
 import type { ActivationSocket } from './activation-sockets.js'
 import type { Unit } from './service-options.js'
 
@@ -16,7 +17,7 @@ const OWN_VARIABLES = [
 
 interface MainProcessEvents {
   onExit: (code: number | null, signal: NodeJS.Signals | null) => void
-  /** It could not be started at all: no shell, or no such working directory. */
+  /** It could not be started: no shell, or no such working directory. */
   onError: (error: Error) => void
 }
 
@@ -24,6 +25,7 @@ interface MainProcessEvents {
 export class MainProcess {
   readonly #child: ChildProcess
 
+  /** @throws SystemError, such as `E2BIG`, where it fails before anything was tried. */
   constructor(
     unit: Unit,
     notifySocket: string,
@@ -31,6 +33,8 @@ export class MainProcess {
     { onExit, onError }: MainProcessEvents,
   ) {
     const { env, launcher } = environmentOf(unit, notifySocket, sockets)
+    // As systemd hands sockets over, whatever the last run has made of them: the flag is shared with it.
+    for (const { fd } of sockets) setNonBlocking(fd, false)
     this.#child = spawn('/bin/sh', ['-c', `${launcher} exec "$@"`, 'sdrun', ...unit.command], {
       cwd: unit.cwd,
       env,
@@ -38,7 +42,10 @@ export class MainProcess {
       stdio: ['ignore', unit.output, unit.output, ...sockets.map((socket) => socket.fd)],
     })
     this.#child.on('exit', onExit)
-    this.#child.on('error', onError)
+    this.#child.on('error', (error) => {
+      // A signal that could not be sent is reported here too; the process is there all the same.
+      if (this.#child.pid === undefined) onError(error)
+    })
   }
 
   /** `undefined` if it could not be started. */
@@ -50,19 +57,26 @@ export class MainProcess {
     return this.#child
   }
 
-  kill(signal: NodeJS.Signals): void {
-    this.#child.kill(signal)
+  /** Signals the main process; `false` if it may not be signalled or is gone. */
+  kill(signal: NodeJS.Signals): boolean {
+    return signalled(this.#child.pid, signal)
   }
 
   /** Signals every process of the group, which may outlive the main process. */
-  killGroup(signal: NodeJS.Signals): void {
+  killGroup(signal: NodeJS.Signals): boolean {
     const { pid } = this.#child
-    if (pid === undefined) return
-    try {
-      process.kill(-pid, signal)
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
-    }
+    return signalled(pid === undefined ? undefined : -pid, signal)
+  }
+}
+
+function signalled(pid: number | undefined, signal: NodeJS.Signals): boolean {
+  if (pid === undefined) return false
+  try {
+    return process.kill(pid, signal)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ESRCH' || code === 'EPERM') return false
+    throw error
   }
 }
 

@@ -11,10 +11,11 @@ export class NotifySocket {
   constructor(
     onNotification: (notification: Notification) => void,
     onRejected: (rejection: Rejection) => void,
+    onError: (error: Error) => void,
   ) {
     try {
       const address = join(this.#directory, 'notify')
-      this.#receiver = new NotifyReceiver({ address, onNotification, onRejected }).unref()
+      this.#receiver = new NotifyReceiver({ address, onNotification, onRejected, onError }).unref()
     } catch (error) {
       this.#removeDirectory()
       throw error

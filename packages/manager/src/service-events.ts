@@ -19,3 +19,6 @@ export interface ServiceEvents {
   /** The main process has ended. */
   exit: [code: number | null, signal: NodeJS.Signals | null]
 }
+
+/** Tells an event of a service. */
+export type Tell = <K extends keyof ServiceEvents>(event: K, ...args: ServiceEvents[K]) => void

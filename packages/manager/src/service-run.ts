@@ -1,10 +1,9 @@
-import type { EventEmitter } from 'node:events'
 import type { Notification, ParsedAssignments } from '@sdbridge/notify/receiver'
 import type { ActivationSocket } from './activation-sockets.js'
 import { Deadline } from './deadline.js'
 import { MainProcess } from './main-process.js'
 import type { NotifySocket } from './notify-socket.js'
-import type { ServiceEvents } from './service-events.js'
+import type { Tell } from './service-events.js'
 import type { Unit } from './service-options.js'
 import {
   ACTIVE_STATE,
@@ -25,7 +24,7 @@ export class ServiceRun {
   readonly #unit: Unit
   readonly #notifySocket: NotifySocket
   readonly #sockets: readonly ActivationSocket[]
-  readonly #events: EventEmitter<ServiceEvents>
+  readonly #tell: Tell
   readonly #timeout = new Deadline(
     () => this.#notifySocket.readNow(),
     () => this.#onTimeout(),
@@ -42,18 +41,18 @@ export class ServiceRun {
   #reloadBegan = 0n
   #reloadTimedOut = false
   #stoppingSeen = false
-  #reloadingSeen = false
+  #spawnError: unknown
 
   constructor(
     unit: Unit,
     notifySocket: NotifySocket,
     sockets: readonly ActivationSocket[],
-    events: EventEmitter<ServiceEvents>,
+    tell: Tell,
   ) {
     this.#unit = unit
     this.#notifySocket = notifySocket
     this.#sockets = sockets
-    this.#events = events
+    this.#tell = tell
     this.#watchdogMs = unit.watchdogMs
   }
 
@@ -78,6 +77,11 @@ export class ServiceRun {
     return this.#main
   }
 
+  /** Why the main process could not be started, if that is why there is none. */
+  get spawnError(): unknown {
+    return this.#spawnError
+  }
+
   /** Whether the last reload took longer than it may. */
   get reloadTimedOut(): boolean {
     return this.#reloadTimedOut
@@ -86,12 +90,17 @@ export class ServiceRun {
   /** Starts the main process. */
   begin(): void {
     this.#enter('start')
-    this.#main = new MainProcess(this.#unit, this.#notifySocket.address, this.#sockets, {
-      onExit: (code, signal) => this.#onExit(code, signal),
-      onError: () => this.#onSpawnError(),
-    })
+    try {
+      this.#main = new MainProcess(this.#unit, this.#notifySocket.address, this.#sockets, {
+        onExit: (code, signal) => this.#onExit(code, signal),
+        onError: (error) => this.#onSpawnError(error),
+      })
+    } catch (error) {
+      this.#onSpawnError(error)
+      return
+    }
     if (this.#main.pid === undefined) return
-    this.#events.emit('spawn', this.#main.pid)
+    this.#tell('spawn', this.#main.pid)
     if (this.#unit.type === 'simple') this.#enterRunning()
     else this.#timeout.set(this.#unit.startTimeoutMs)
   }
@@ -104,8 +113,8 @@ export class ServiceRun {
       this.#enter('reload-signal')
       this.#timeout.set(this.#unit.startTimeoutMs)
     }
-    this.#events.emit('signal', this.#unit.reloadSignal, 'reload')
-    this.#main?.kill(this.#unit.reloadSignal)
+    this.#tell('signal', this.#unit.reloadSignal, 'reload')
+    if (this.#main?.kill(this.#unit.reloadSignal) === false) this.#tellUnkillable()
   }
 
   /** Sends `KillSignal=`, unless the service is on its way out already. */
@@ -113,16 +122,23 @@ export class ServiceRun {
     if (this.activeState !== 'deactivating') this.#terminate('stop')
   }
 
+  /** Sends SIGKILL at once. */
+  kill(reason: string): void {
+    if (this.#main === undefined || this.#state === 'stop-sigkill') return
+    this.#enter('stop-sigkill')
+    this.#signalAll('SIGKILL', reason)
+  }
+
   /** Takes a message from the notify socket. */
   receive({ assignments, problems, sender }: Notification): void {
     const refusal = this.#refusalOf(sender.pid)
     if (refusal !== undefined) {
-      this.#events.emit('refused', refusal)
+      this.#tell('refused', refusal)
       return
     }
-    this.#events.emit('notification', assignments)
+    this.#tell('notification', assignments)
     for (const { assignment, reason } of problems) {
-      this.#events.emit('refused', `${assignment}: ${reason}`)
+      this.#tell('refused', `${assignment}: ${reason}`)
     }
     this.#applyState(assignments)
     this.#applyRest(assignments)
@@ -153,9 +169,8 @@ export class ServiceRun {
       if (this.#state === 'start' || this.#state === 'reload-notify' || answersReload) {
         this.#enterRunning()
       }
-    } else if (reloading) {
-      if (this.#state === 'start') this.#reloadingSeen = true
-      if (this.#state === 'running' || answersReload) this.#enterReloadNotify()
+    } else if (reloading && (this.#state === 'running' || answersReload)) {
+      this.#enterReloadNotify()
     }
   }
 
@@ -184,9 +199,7 @@ export class ServiceRun {
     const starting = this.#state === 'start'
     this.#timeout.clear()
     this.#enter('running')
-    if (!starting) return
-    this.#armWatchdog()
-    if (this.#reloadingSeen) this.#enterReloadNotify()
+    if (starting) this.#armWatchdog()
   }
 
   #enterReloadNotify(): void {
@@ -215,8 +228,7 @@ export class ServiceRun {
       this.#enter('running')
     } else if (this.#state === 'stop-sigterm' || this.#state === 'stop-watchdog') {
       if (this.#result === 'success') this.#result = 'timeout'
-      this.#enter('stop-sigkill')
-      this.#signalAll('SIGKILL', 'did not end in time')
+      this.kill('did not end in time')
     }
   }
 
@@ -234,11 +246,12 @@ export class ServiceRun {
     // As KillMode=control-group: what the main process leaves behind ends with it.
     this.#main?.killGroup('SIGKILL')
     if (this.#result === 'success') this.#result = this.#resultOf(code, signal)
-    this.#events.emit('exit', code, signal)
+    this.#tell('exit', code, signal)
     this.#end()
   }
 
-  #onSpawnError(): void {
+  #onSpawnError(error: unknown): void {
+    this.#spawnError = error
     this.#result = 'resources'
     this.#end()
   }
@@ -258,14 +271,21 @@ export class ServiceRun {
   }
 
   #signalAll(signal: NodeJS.Signals, reason: string): void {
-    this.#events.emit('signal', signal, reason)
-    this.#main?.killGroup(signal)
+    this.#tell('signal', signal, reason)
+    if (this.#main?.killGroup(signal) === false) this.#tellUnkillable()
+  }
+
+  #tellUnkillable(): void {
+    this.#tell(
+      'refused',
+      'the service could not be signalled: it runs as another user, or has just ended',
+    )
   }
 
   #enter(state: SubState): void {
     const previous = this.#state
     if (state === previous) return
     this.#state = state
-    this.#events.emit('state', state, previous)
+    this.#tell('state', state, previous)
   }
 }

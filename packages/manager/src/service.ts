@@ -3,7 +3,7 @@ import { type ActivationSocket, ActivationSockets } from './activation-sockets.j
 import { ManagerError } from './errors.js'
 import type { MainProcess } from './main-process.js'
 import { NotifySocket } from './notify-socket.js'
-import type { ServiceEvents } from './service-events.js'
+import type { ServiceEvents, Tell } from './service-events.js'
 import { type ServiceOptions, type Unit, unitOf } from './service-options.js'
 import { ServiceRun } from './service-run.js'
 import {
@@ -12,6 +12,10 @@ import {
   type ServiceResult,
   type SubState,
 } from './service-state.js'
+
+/** `StartLimitBurst=` and `StartLimitIntervalSec=` as systemd has them by default. */
+const START_LIMIT_BURST = 5
+const START_LIMIT_MS = 10_000
 
 /**
  * One service under an embedded manager, for development and tests without systemd. It holds the service's
@@ -23,7 +27,12 @@ export class Service extends EventEmitter<ServiceEvents> {
   readonly #notifySocket: NotifySocket
   /** The present run, or the last one. */
   #run: ServiceRun | undefined
+  #waiters: readonly (() => void)[] = []
   #activates = false
+  #restarting = 0
+  #closed = false
+  /** When traffic started the service, in milliseconds; the last few times. */
+  #activations: readonly number[] = []
 
   /**
    * Opens the sockets and the notify socket; nothing is started yet.
@@ -38,15 +47,13 @@ export class Service extends EventEmitter<ServiceEvents> {
       this.#notifySocket = new NotifySocket(
         (notification) => this.#run?.receive(notification),
         ({ reason, sender }) =>
-          this.emit('refused', `${reason}, from pid ${sender?.pid ?? 'unknown'}`),
+          this.#tell('refused', `${reason}, from pid ${sender?.pid ?? 'unknown'}`),
+        (error) => this.#tell('refused', `every further message: ${error.message}`),
       )
     } catch (error) {
       this.#sockets.close()
       throw error
     }
-    this.on('state', (state) => {
-      if (state === 'dead') this.#watchSockets()
-    })
   }
 
   get state(): SubState {
@@ -93,7 +100,7 @@ export class Service extends EventEmitter<ServiceEvents> {
    * @throws ManagerError `ERR_MANAGER_START_FAILED`, or `ERR_MANAGER_WRONG_STATE` while it stops.
    */
   async start(): Promise<void> {
-    if (this.activeState === 'deactivating') throw this.#wrongState('start')
+    if (this.#closed || this.activeState === 'deactivating') throw this.#wrongState('start')
     const run = this.#isOver() ? this.#begin() : this.#run!
     let started = false
     await this.#until(() => {
@@ -103,8 +110,14 @@ export class Service extends EventEmitter<ServiceEvents> {
     })
     if (started) return
     await this.#until(() => run.main === undefined)
-    const message = `the service did not become ready: ${run.result}`
-    throw new ManagerError('ERR_MANAGER_START_FAILED', message)
+    const cause = run.spawnError
+    const reason = cause instanceof Error ? `${run.result}, ${cause.message}` : run.result
+    const message = `the service did not become ready: ${reason}`
+    throw new ManagerError(
+      'ERR_MANAGER_START_FAILED',
+      message,
+      cause === undefined ? {} : { cause },
+    )
   }
 
   /**
@@ -133,22 +146,28 @@ export class Service extends EventEmitter<ServiceEvents> {
     await this.#until(() => run.main === undefined)
   }
 
+  /** Ends the service at once, with SIGKILL, and waits for its end. */
+  async kill(): Promise<void> {
+    const run = this.#run
+    run?.kill('kill')
+    await this.#until(() => run?.main === undefined)
+  }
+
   /** Stops and starts the service; connections that arrive meanwhile wait in its sockets. */
   async restart(): Promise<void> {
-    const activates = this.#activates
-    this.#activates = false
+    this.#restarting++
     try {
       await this.stop()
       await this.start()
     } finally {
-      this.#activates = activates
+      this.#restarting--
       this.#watchSockets()
     }
   }
 
-  /** Stops the service and closes everything that was opened for it. */
+  /** Stops the service and closes everything that was opened for it. It cannot be started again. */
   async close(): Promise<void> {
-    this.#activates = false
+    this.#closed = true
     this.#sockets.unwatch()
     await this.stop()
     this.#sockets.close()
@@ -157,7 +176,7 @@ export class Service extends EventEmitter<ServiceEvents> {
 
   #begin(): ServiceRun {
     this.#sockets.unwatch()
-    const run = new ServiceRun(this.#unit, this.#notifySocket, this.#sockets.all, this)
+    const run = new ServiceRun(this.#unit, this.#notifySocket, this.#sockets.all, this.#tell)
     this.#run = run
     run.begin()
     return run
@@ -168,28 +187,59 @@ export class Service extends EventEmitter<ServiceEvents> {
   }
 
   #watchSockets(): void {
-    if (!this.#activates || this.state !== 'dead') return
+    if (!this.#activates || this.#restarting > 0 || this.#closed || !this.#isOver()) return
     this.#sockets.watch((socket) => {
-      this.emit('activation', socket)
+      if (this.#tooManyActivations()) return
+      this.#tell('activation', socket)
       // Its outcome shows in the events; nobody waits for this call.
       this.start().catch(() => {})
     })
   }
 
+  // A service that ends without taking the connection that started it would be started again and again.
+  #tooManyActivations(): boolean {
+    const now = performance.now()
+    this.#activations = [...this.#activations.filter((at) => now - at < START_LIMIT_MS), now]
+    if (this.#activations.length <= START_LIMIT_BURST) return false
+    this.#tell(
+      'refused',
+      `traffic: it started the service ${START_LIMIT_BURST} times within ${START_LIMIT_MS / 1000} s; start it by hand`,
+    )
+    return true
+  }
+
+  // State first, then those who wait for it, then the listeners: one that throws must not stop the others.
+  #tell: Tell = (event, ...args) => {
+    if (event === 'state') {
+      for (const settle of this.#waiters) settle()
+      if (this.#isOver()) this.#watchSockets()
+    }
+    try {
+      // emit() does not know that the arguments belong to the event.
+      const emit = this.emit.bind(this) as unknown as Tell
+      emit(event, ...args)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+
   #until(reached: () => boolean): Promise<void> {
     if (reached()) return Promise.resolve()
     return new Promise((resolve) => {
-      const onState = (): void => {
+      const settle = (): void => {
         if (!reached()) return
-        this.off('state', onState)
+        this.#waiters = this.#waiters.filter((waiter) => waiter !== settle)
         resolve()
       }
-      this.on('state', onState)
+      this.#waiters = [...this.#waiters, settle]
     })
   }
 
   #wrongState(verb: string): ManagerError {
-    const message = `cannot ${verb} a service that is ${this.activeState} (${this.state})`
+    const state = this.#closed ? 'closed' : `${this.activeState} (${this.state})`
+    const message = `cannot ${verb} a service that is ${state}`
     return new ManagerError('ERR_MANAGER_WRONG_STATE', message)
   }
 }

@@ -25,6 +25,8 @@ describe('sdrun on the command line', () => {
     [['--frobnicate', 'true'], '--frobnicate'],
     [['--watchdog-sec', 'soon', 'true'], "'soon'"],
     [['--watchdog-sec'], '--watchdog-sec'],
+    [['--type', 'forking', 'true'], 'simple or notify or notify-reload'],
+    [['--listen-stream', 'nowhere', 'true'], "cannot listen on 'nowhere'"],
   ])('refuses %j with exit code 2', async (args, message) => {
     const run = sdrun(args)
     await once(run.child, 'close')
@@ -33,16 +35,11 @@ describe('sdrun on the command line', () => {
     expect(run.log).toContain('sdrun --help')
   })
 
-  test.each([
-    [['--type', 'forking', 'true'], "'notify'|notify or notify-reload"],
-    [['--listen-stream', 'nowhere', 'true'], "cannot listen on 'nowhere'"],
-    [['--listen-stream', '/nonexistent/socket', 'true'], 'ENOENT'],
-  ])('says what is wrong with %j, with exit code 1 and no stack', async (args, message) => {
-    const run = sdrun(args)
+  test('says which socket it could not open, with exit code 1 and no stack', async () => {
+    const run = sdrun(['--listen-stream', '/nonexistent/a=b.sock', 'true'])
     await once(run.child, 'close')
     expect(run.child.exitCode).toBe(1)
-    expect(run.log).toMatch(new RegExp(message))
-    expect(run.log).not.toMatch(/^ +at /m)
+    expect(run.log).toMatch(/^sdrun: ENOENT.*'\/nonexistent\/a=b\.sock'\n$/)
   })
 
   test("leaves the command's own options to the command", async () => {
@@ -81,6 +78,38 @@ describe('sdrun', () => {
     const port = Number(/127\.0\.0\.1:(\d+)/.exec(run.log)![1])
     expect(run.log).not.toContain('activating')
     expect(await text(connect({ port }))).toMatch(/^web \d+\n$/)
+    run.child.kill('SIGTERM')
+    expect(await once(run.child, 'exit')).toEqual([0, null])
+  })
+
+  test('restarts a service that fails when it is stopped', async () => {
+    const run = sdrun(['--type', 'notify', process.execPath, FIXTURE, 'fail-at-stop'])
+    await said(run, '-> active (running)')
+    run.child.kill('SIGUSR2')
+    await said(run, '-> active (running)', 2)
+    run.child.kill('SIGTERM')
+    expect(await once(run.child, 'exit')).toEqual([1, null])
+  })
+
+  test('kills a service that will not stop when asked a second time', async () => {
+    const run = sdrun(['--type', 'notify', process.execPath, FIXTURE, 'deaf-to-stop'])
+    await said(run, '-> active (running)')
+    run.child.kill('SIGINT')
+    await said(run, 'SIGTERM to the service')
+    run.child.kill('SIGINT')
+    // It did not end well, and that is what is told.
+    expect(await once(run.child, 'exit')).toEqual([1, null])
+    expect(run.log).toContain('SIGKILL to the service')
+  })
+
+  test('goes on when nobody reads its messages any more', async () => {
+    const run = sdrun(['--listen-stream', '127.0.0.1:0', '--now', process.execPath, FIXTURE])
+    await said(run, '-> active (running)')
+    const port = Number(/127\.0\.0\.1:(\d+)/.exec(run.log)![1])
+    run.child.stderr!.destroy()
+    run.child.kill('SIGHUP')
+    run.child.kill('SIGUSR2')
+    expect(await text(connect({ port }))).toMatch(/ \d+\n$/)
     run.child.kill('SIGTERM')
     expect(await once(run.child, 'exit')).toEqual([0, null])
   })

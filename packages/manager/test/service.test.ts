@@ -1,10 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
+import { bindSocket, closeFd } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Service, type ServiceOptions } from '../src/index.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -85,6 +86,13 @@ describe('messages', () => {
     await service.start()
     while (service.statusText !== 'again') await turn()
     expect(service.activeState).toBe('deactivating')
+  })
+
+  test('a reload that began and ended during the start leaves no trace', async () => {
+    const { service } = serviceOf(['reload-during-start'])
+    await service.start()
+    while (service.statusText !== 'listening on 0 sockets') await turn()
+    expect(service.state).toBe('running')
   })
 
   test('STOPPING=1 before READY=1: it never becomes active', async () => {
@@ -245,13 +253,55 @@ describe('sockets', () => {
     const { service } = serviceOf([], { sockets: [{ listen: '127.0.0.1:0' }] })
     await service.start()
     const pid = service.mainPid
-    const port = portOf(service)
-    const restarted = service.restart()
-    const answer = ask({ port })
-    await restarted
+    // Made when the old process is gone and the new one is not there.
+    const meanwhile = new Promise<string>((resolve) => {
+      service.once('exit', () => resolve(ask({ port: portOf(service) })))
+    })
+    await service.restart()
     expect(service.mainPid).not.toBe(pid)
-    expect(await answer).toMatch(/\d+\n$/)
-    expect(await ask({ port })).toContain(` ${service.mainPid}\n`)
+    expect(await meanwhile).toContain(` ${service.mainPid}\n`)
+  })
+
+  test('start a service again that has failed, but not more than five times', async () => {
+    const { service, activations, refused } = serviceOf(['fail-before-ready'], {
+      sockets: [{ listen: '127.0.0.1:0' }],
+    })
+    service.activateOnTraffic()
+    const connection = connect({ port: portOf(service) })
+    onTestFinished(() => void connection.destroy())
+    while (!refused.some((reason) => reason.includes('5 times'))) await turn()
+    expect(activations).toHaveLength(5)
+    expect(service.activeState).toBe('failed')
+  })
+
+  test('still start it after two restarts at the same time', async () => {
+    const { service, activations } = serviceOf([], { sockets: [{ listen: '127.0.0.1:0' }] })
+    service.activateOnTraffic()
+    await service.start()
+    await Promise.allSettled([service.restart(), service.restart()])
+    await service.stop()
+    expect(await ask({ port: portOf(service) })).toContain(` ${service.mainPid}\n`)
+    expect(activations).toHaveLength(1)
+  })
+
+  test('that somebody else has replaced since are left alone', async () => {
+    const path = join(temporaryDirectory(), 'socket')
+    const { service } = serviceOf([], { sockets: [{ listen: path }, { listen: '127.0.0.1:0' }] })
+    rmSync(path)
+    writeFileSync(path, 'mine')
+    await service.close()
+    await service.close()
+    expect(existsSync(path)).toBe(true)
+    expect(service.sockets).toEqual([])
+  })
+
+  test('at a path: a stale file is replaced, a living socket of any type is not', () => {
+    const path = join(temporaryDirectory(), 'socket')
+    const stream = bindSocket({ type: 'stream', address: { family: 'unix', path } })
+    const open = (): Followed => serviceOf([], { sockets: [{ listen: path }] })
+    expect(open).toThrow(expect.objectContaining({ code: 'EADDRINUSE' }))
+    closeFd(stream)
+    expect(open().service.sockets).toHaveLength(1)
   })
 
   test('start a service again that has ended well', async () => {
@@ -278,6 +328,82 @@ describe('sockets', () => {
     )
     expect(readdirSync('/proc/self/fd').length).toBe(during)
     expect(during).toBeGreaterThan(before)
+  })
+})
+
+describe('close', () => {
+  test('during a restart ends everything', async () => {
+    const { service } = serviceOf([], { sockets: [{ listen: '127.0.0.1:0' }] })
+    await service.start()
+    const restart = service.restart()
+    await service.close()
+    await expect(restart).rejects.toMatchObject({ code: 'ERR_MANAGER_WRONG_STATE' })
+    expect(service.mainPid).toBeUndefined()
+    await expect(service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_WRONG_STATE' })
+  })
+})
+
+test('a listener that throws stops nothing, and is heard of', async () => {
+  const thrown: string[] = []
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.on('uncaughtException', (error) => thrown.push(error.message))
+  const { service } = serviceOf([])
+  service.on('state', () => {
+    throw new Error('the listener failed')
+  })
+  await service.start()
+  await service.stop()
+  expect(thrown.length).toBeGreaterThanOrEqual(2)
+  process.removeAllListeners('uncaughtException')
+  for (const listener of listeners) process.on('uncaughtException', listener)
+})
+
+test('a watchdog interval of 30 days does not fit into a timer, and works', async () => {
+  const warnings: Error[] = []
+  const onWarning = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', onWarning)
+  onTestFinished(() => void process.off('warning', onWarning))
+  const { service } = serviceOf(['watchdog-30-days', 'no-pings'], { watchdogMs: 1000 })
+  await service.start()
+  await sleep(1300)
+  expect(service.state).toBe('running')
+  expect(warnings).toEqual([])
+})
+
+describe('options', () => {
+  test.each([
+    [{ command: 'node server.js' }, /command must be an array/],
+    [{ command: ['a\0b'] }, /command must be an array/],
+    [{ command: ['true'], killSignal: 'SIGFOO' }, /killSignal must be a signal's name/],
+    [{ command: ['true'], watchdogMs: 1e-4 }, /watchdogMs must be a number of milliseconds/],
+    [{ command: ['true'], sockets: [{ listen: 1, name: 'a:b' }] }, /a socket name must be/],
+  ])('%j is refused', (options, message) => {
+    expect(() => new Service(options as unknown as ServiceOptions)).toThrow(message)
+  })
+
+  test('undefined ones count as absent', async () => {
+    const { service } = serviceOf([], {
+      env: undefined,
+      sockets: undefined,
+    } as unknown as ServiceOptions)
+    await service.start()
+    expect(service.state).toBe('running')
+  })
+
+  test('NotifyAccess=none cannot be with Type=notify, as in systemd', async () => {
+    const { service } = serviceOf([], { notifyAccess: 'none' })
+    await service.start()
+    expect(service.state).toBe('running')
+  })
+
+  test('a command line that is too long: an error, and no stuck state', async () => {
+    const { service } = serviceOf(['x'.repeat(200_000)])
+    await expect(service.start()).rejects.toMatchObject({
+      code: 'ERR_MANAGER_START_FAILED',
+      cause: { code: 'E2BIG' },
+    })
+    expect([service.activeState, service.result]).toEqual(['failed', 'resources'])
   })
 })
 
