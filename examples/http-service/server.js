@@ -17,28 +17,39 @@ const server = createServer((request, response) => {
   response.end(`${greeting} (request ${served} of process ${process.pid})\n`)
 })
 
-const [socket] = listenFds()
-server.listen(socket ?? 8080, async () => {
-  await ready('Waiting for requests')
-  watchdog()
-})
-
-setInterval(() => status(`${served} requests served`), 1000).unref()
-
+// Handlers first: a signal may come as soon as the manager knows that the service is ready.
 process.on('SIGHUP', async () => {
-  await reloading()
-  greeting = readGreeting()
-  await ready(`Reloaded; ${served} requests served`)
+  await reloading().catch(report)
+  try {
+    greeting = readGreeting()
+    await ready(`Reloaded; ${served} requests served`).catch(report)
+  } catch (error) {
+    // The reload is over all the same, and the service goes on with what it had.
+    await ready(`Reload failed: ${error.message}`).catch(report)
+  }
 })
 
 for (const signal of ['SIGTERM', 'SIGINT']) {
   process.once(signal, async () => {
-    await stopping('Finishing the requests under way')
+    await stopping('Finishing the requests under way').catch(report)
     // New connections wait in the manager's copy of the socket for the next process.
     server.close()
   })
 }
 
+const [socket] = listenFds()
+server.listen(socket ?? 8080, async () => {
+  // Not caught: a manager that cannot be told would wait in vain, so the service ends with the reason.
+  await ready('Waiting for requests')
+  watchdog({ onError: report })
+  setInterval(() => status(`${served} requests served`).catch(report), 1000).unref()
+})
+
 function readGreeting() {
   return readFileSync(GREETING_FILE, 'utf8').trim()
+}
+
+// What the manager is told while the service runs is not worth the service's life.
+function report(error) {
+  process.stderr.write(`${error.message}\n`)
 }

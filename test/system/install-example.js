@@ -1,22 +1,28 @@
 // @ts-check
-import { readFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { inside } from './repository.js'
 
+const GREETING_FILE = '/run/greeting.txt'
 const DIRECTORY = new URL('../../examples/http-service/', import.meta.url)
 
 /**
  * Installs the unit files of examples/http-service in a machine and starts its socket: the files as they are, apart
- * from where node and the service are, and how long the watchdog waits.
+ * from where node, the service and its greeting are, and how long the watchdog waits.
  *
  * @param {import('./machine/machine.js').Machine} machine that sees this repository
  * @returns {Promise<void>}
  */
 export async function installExample(machine) {
   const service = replaceOnce(
-    replaceOnce(await unit('app.service'), 'WatchdogSec=10', 'WatchdogSec=1\nLimitCORE=0'),
+    replaceOnce(
+      await unit('app.service'),
+      'WatchdogSec=10',
+      `WatchdogSec=1\nLimitCORE=0\nEnvironment=GREETING_FILE=${GREETING_FILE}`,
+    ),
     '/usr/bin/node /srv/http-service/server.js',
     `${machine.nodePath} ${inside('examples/http-service/server.js')}`,
   )
+  await changeGreeting(machine, 'Hello from sdbridge')
   await machine.writeUnit('app.socket', await unit('app.socket'))
   await machine.writeUnit('app.service', service)
   if ((await machine.systemdVersion()) < 253) {
@@ -26,6 +32,17 @@ export async function installExample(machine) {
     )
   }
   await machine.systemctl('start', 'app.socket')
+}
+
+/**
+ * Makes the example greet with another text after its next reload.
+ *
+ * @param {import('./machine/machine.js').Machine} machine
+ * @param {string} text
+ * @returns {Promise<void>}
+ */
+export async function changeGreeting(machine, text) {
+  await writeFile(machine.path(GREETING_FILE), `${text}\n`)
 }
 
 /** @param {string} name */

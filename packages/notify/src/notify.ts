@@ -21,7 +21,8 @@ export interface NotifyOptions {
  * Needs `NotifyAccess=` in the unit, which `Type=notify`, `Type=notify-reload` and `WatchdogSec=` set to
  * `main` by themselves.
  *
- * @returns `true` when the kernel has taken the message (which says nothing of what the manager makes of it);
+ * @returns `true` when the kernel has taken the message (which says nothing of what the manager makes of it), or
+ *   when a later status or ping has taken the place of this one while it waited;
  *   `false` if there is no service manager to tell, that is, if `$NOTIFY_SOCKET` is not set.
  * @throws NotifyError with a `code`: `ERR_NOTIFY_VALUE_INVALID` or `ERR_NOTIFY_MESSAGE_TOO_LONG` before
  *   anything is sent; `ERR_NOTIFY_INVALID_ADDRESS`, `ERR_NOTIFY_SEND_FAILED` or `ERR_NOTIFY_QUEUE_FULL` if
