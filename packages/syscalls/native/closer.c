@@ -4,17 +4,18 @@
 #include "sys.h"
 
 #include <errno.h>
-#include <fcntl.h>
+#include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
 #include <sys/syscall.h>
 #include <time.h>
 
 /* Each descriptor whose close blocks holds one thread; the next ones get another, up to this many. */
 #define MOST_THREADS 32
+/* How many stay when there is nothing to do. */
+#define MOST_IDLE 2
 
 struct job {
     struct job *next;
@@ -25,19 +26,47 @@ struct job {
  * environment, and the binary is linked so that it stays mapped (-z nodelete). */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct job *first, **last = &first;
-static int wake_fd = -1;
 static unsigned threads, idle, queued;
+static bool starting;
 
+/* Changes with each job. Idle threads wait for that on a futex: a condition variable has two forms in
+ * glibc, and an eventfd could be closed by a program that closes too much, and become another's descriptor. */
+static uint32_t submissions;
+
+static void *run(void *);
+
+/* With the lock held: sees to it that somebody looks at the queue soon, even if all threads at work block.
+ * One thread is started at a time; it looks whether there is need for the next. */
+static int
+ensure_thread(void) {
+    uint64_t thread;
+    if (queued == 0 || idle > 0 || starting || threads >= MOST_THREADS) return 0;
+
+    int error = sys_thread_start(&thread, run, NULL);
+    if (error) return threads > 0 ? 0 : error;
+    sys_thread_detach(thread);
+    starting = true;
+    threads++;
+    return 0;
+}
+
+/* Returns the oldest job. If there is none, counts the thread as idle and says since when, or, where enough
+ * are idle, as gone (*stay is false then). */
 static struct job *
-take(void) {
+take(bool *stay, uint32_t *since) {
     (void) pthread_mutex_lock(&lock);
     struct job *job = first;
+    *stay = job || idle < MOST_IDLE;
     if (job) {
         first = job->next;
         if (!first) last = &first;
         queued--;
-    } else {
+        (void) ensure_thread();
+    } else if (*stay) {
         idle++;
+        *since = submissions;
+    } else {
+        threads--;
     }
     (void) pthread_mutex_unlock(&lock);
     return job;
@@ -45,44 +74,34 @@ take(void) {
 
 static void *
 run(void *unused) {
+    bool stay = true;
+    uint32_t since = 0;
+
     (void) unused;
+    (void) pthread_mutex_lock(&lock);
+    starting = false;
+    (void) pthread_mutex_unlock(&lock);
+
     for (;;) {
-        struct job *job = take();
+        struct job *job = take(&stay, &since);
         if (job) {
             (void) sys_close(job->fd);
             free(job);
-            continue;
+        } else if (stay) {
+            (void) sys_call(SYS_futex, (long) &submissions, FUTEX_WAIT_PRIVATE, since, 0, 0);
+            (void) pthread_mutex_lock(&lock);
+            idle--;
+            (void) pthread_mutex_unlock(&lock);
+        } else {
+            return NULL;
         }
-        uint64_t count;
-        long result = sys_call(SYS_read, wake_fd, (long) &count, sizeof count, 0, 0);
-        bool lost = result < 0 && result != -EINTR;
-        (void) pthread_mutex_lock(&lock);
-        idle--;
-        if (lost) threads--;
-        (void) pthread_mutex_unlock(&lock);
-        /* Somebody closed our eventfd. No thread can wait without it: each ends when it has no job. */
-        if (lost) return NULL;
     }
-}
-
-/* With the lock held. */
-static int
-ensure_thread(void) {
-    uint64_t thread;
-    if (wake_fd < 0) {
-        wake_fd = (int) sys_call(SYS_eventfd2, 0, O_CLOEXEC | EFD_SEMAPHORE, 0, 0, 0);
-        if (wake_fd < 0) return wake_fd;
-    }
-    if (idle >= queued || threads >= MOST_THREADS) return 0;
-    int error = sys_thread_start(&thread, run, NULL);
-    if (error == 0) threads++;
-    return threads > 0 ? 0 : error;
 }
 
 static int
 submit(int32_t fd) {
     struct job *job = malloc(sizeof *job);
-    if (!job) return -1;
+    if (!job) return -ENOMEM;
     job->next = NULL;
     job->fd = fd;
 
@@ -94,11 +113,14 @@ submit(int32_t fd) {
     } else {
         *last = job;
         last = &job->next;
-        uint64_t one = 1;
-        (void) sys_call(SYS_write, wake_fd, (long) &one, sizeof one, 0, 0);
+        submissions++;
     }
     (void) pthread_mutex_unlock(&lock);
-    if (error) free(job);
+
+    if (error)
+        free(job);
+    else
+        (void) sys_call(SYS_futex, (long) &submissions, FUTEX_WAKE_PRIVATE, 1, 0, 0);
     return error;
 }
 

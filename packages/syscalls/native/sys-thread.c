@@ -29,3 +29,8 @@ void
 sys_thread_join(uint64_t thread) {
     (void) pthread_join((pthread_t) thread, NULL);
 }
+
+void
+sys_thread_detach(uint64_t thread) {
+    (void) pthread_detach((pthread_t) thread);
+}

@@ -74,6 +74,7 @@ int64_t sys_filesystem_type(int fd);
 typedef void *(*sys_thread_function)(void *);
 int sys_thread_start(uint64_t *thread, sys_thread_function function, void *argument);
 void sys_thread_join(uint64_t thread);
+void sys_thread_detach(uint64_t thread);
 
 /* A syscall(2) that returns -errno. */
 long sys_call(long number, long a, long b, long c, long d, long e);

@@ -50,25 +50,22 @@ let payloads = Buffer.alloc(0)
 const records = new Int32Array(1 + 4 * (RECORD_HEADER + FDS_PER_MESSAGE))
 
 /**
- * The receiving half of a datagram socket. It takes what has arrived in batches, one wake-up a batch; after a
- * full batch it lets the event loop go round once before the next, so that a flood starves nobody. Paused,
- * it leaves messages in the kernel's queue, where senders wait.
+ * The receiving half of a datagram socket. It takes what has arrived in batches, one in each turn of the event
+ * loop, so that a flood starves nobody. Paused, it leaves messages in the kernel's queue, where senders wait.
  */
 export class DatagramReceiver {
   readonly #fd: number
   readonly #options: ReceiveOptions
   readonly #maxBytes: number
-  readonly #onStateChange: () => void
-  #state: 'waiting' | 'scheduled' | 'paused' | 'stopped' = 'waiting'
-  #immediate: NodeJS.Immediate | undefined
-  #keepsAlive = true
+  readonly #onResume: () => void
+  #state: 'receiving' | 'paused' | 'stopped' = 'receiving'
 
-  /** Made by `DatagramSocket.receive`. `onStateChange` is told when {@link waiting} may have changed. */
-  constructor(fd: number, options: ReceiveOptions, onStateChange: () => void) {
+  /** Made by `DatagramSocket.receive`. `onResume` is told when {@link waiting} is true again. */
+  constructor(fd: number, options: ReceiveOptions, onResume: () => void) {
     this.#fd = fd
     this.#options = options
     this.#maxBytes = options.maxBytes ?? 4096
-    this.#onStateChange = onStateChange
+    this.#onResume = onResume
     if (!Number.isInteger(this.#maxBytes) || this.#maxBytes < 1 || this.#maxBytes > 0x40_0000) {
       const message = `maxBytes must be an integer from 1 to 4194304, not ${this.#maxBytes}`
       throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
@@ -80,55 +77,45 @@ export class DatagramReceiver {
 
   /** Whether it wants to hear when something arrives. */
   get waiting(): boolean {
-    return this.#state === 'waiting'
+    return this.#state === 'receiving'
   }
 
   /** Leaves what arrives in the kernel's queue until `resume`. */
   pause(): void {
-    if (this.#state === 'stopped') return
-    this.#cancel()
-    this.#state = 'paused'
-    this.#onStateChange()
+    if (this.#state === 'receiving') this.#state = 'paused'
   }
 
   resume(): void {
     if (this.#state !== 'paused') return
-    this.#state = 'waiting'
-    this.#onStateChange()
+    this.#state = 'receiving'
+    this.#onResume()
   }
 
   /** Ends the receiving for good. What has arrived and was not delivered is lost with the socket. */
   stop(): void {
-    this.#cancel()
     this.#state = 'stopped'
   }
 
-  unref(): void {
-    this.#keepsAlive = false
-    this.#immediate?.unref()
-  }
-
   /**
-   * Takes one batch and delivers it.
+   * Takes one batch, if something has arrived, and delivers it before it returns. The socket calls this when
+   * it is ready; a caller may at any time, such as before a decision that a waiting message could change.
    *
    * @param hangup The kernel said that nothing more can arrive: another holder has shut the socket down.
+   * @returns How many datagrams that were.
    */
-  readBatch(hangup = false): void {
-    if (this.#state === 'paused' || this.#state === 'stopped') return
+  readBatch(hangup = false): number {
+    if (this.#state !== 'receiving') return 0
     const size = 65_536 + this.#maxBytes
     if (payloads.length < size) payloads = Buffer.allocUnsafeSlow(size)
     const count = native().receive(this.#fd, payloads, records, MOST_MESSAGES, this.#maxBytes)
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
     const batch = readRecords(count)
-
-    this.#cancel()
-    if (error === 0) this.#schedule()
-    else if (error === EAGAIN) this.#state = 'waiting'
     try {
       if (batch.length > 0) this.#options.onDatagrams(batch)
     } finally {
       if (error !== 0 && error !== EAGAIN) this.#fail(error)
     }
+    return batch.length
   }
 
   #fail(error: number): void {
@@ -136,23 +123,6 @@ export class DatagramReceiver {
     if (this.#state === 'stopped') return
     this.stop()
     this.#options.onError(systemError(error, 'recvmsg'))
-  }
-
-  #schedule(): void {
-    this.#state = 'scheduled'
-    this.#immediate = setImmediate(() => {
-      try {
-        this.readBatch()
-      } finally {
-        this.#onStateChange()
-      }
-    })
-    if (!this.#keepsAlive) this.#immediate.unref()
-  }
-
-  #cancel(): void {
-    clearImmediate(this.#immediate)
-    this.#immediate = undefined
   }
 }
 

@@ -113,11 +113,9 @@ export class DatagramSocket {
   receive(options: ReceiveOptions): DatagramReceiver {
     if (this.#receiver !== undefined) throw new Error('this socket is received from already')
     if (this.#fd === -1) check(EBADF, 'recvmsg')
-    const receiver = new DatagramReceiver(this.#fd, options, () => this.#arm())
-    if (!this.#keepsAlive) receiver.unref()
-    this.#receiver = receiver
+    this.#receiver = new DatagramReceiver(this.#fd, options, () => this.#arm())
     this.#arm()
-    return receiver
+    return this.#receiver
   }
 
   /**
@@ -139,7 +137,6 @@ export class DatagramSocket {
   unref(): this {
     this.#keepsAlive = false
     this.#watcher?.unref()
-    this.#receiver?.unref()
     return this
   }
 

@@ -1,5 +1,6 @@
 import { isIPv4, isIPv6 } from 'node:net'
 import { endianness } from 'node:os'
+import { isUint8Array } from 'node:util/types'
 import { invalid } from './system-error.js'
 
 /** The longest path or abstract name that fits into a `sockaddr_un` beside its NUL, in bytes. */
@@ -88,6 +89,8 @@ function encodeUnix(address: { path: string } | { abstract: Uint8Array } | objec
   }
   if ('abstract' in address) {
     const name = address.abstract
+    // A string would be taken for a list of numbers.
+    if (!isUint8Array(name)) throw invalid('an abstract name must be a Uint8Array')
     if (name.length > UNIX_PATH_MAX) {
       throw invalid(`an abstract name of ${name.length} bytes is longer than ${UNIX_PATH_MAX}`)
     }

@@ -41,8 +41,8 @@ export interface ReceiverOptions {
 
 const debug = createDebug('sdbridge:notify:receiver')
 
-/** Of 64 messages each: 512 and one are what fits into the kernel's queue under systemd. */
-const READ_NOW_BATCHES = 9
+/** Of 64 messages each, and one that finds nothing: 513 fit into the kernel's queue under systemd. */
+const READ_NOW_BATCHES = 10
 
 /**
  * Listens for notifications, with systemd's rules for what is a valid one. `BARRIER=1` is answered by itself,
@@ -110,8 +110,7 @@ export class NotifyReceiver {
   /** Hands out, before it returns, what has arrived already, up to a full queue of the kernel's. */
   readNow(): void {
     for (let batches = 0; batches < READ_NOW_BATCHES; batches++) {
-      this.#receiver.readBatch()
-      if (this.#receiver.waiting) return
+      if (this.#receiver.readBatch() === 0) return
     }
   }
 

@@ -1,0 +1,32 @@
+import { expect, test } from 'vitest'
+import { PYTHON, works } from '../../../test/support/real-program.js'
+import { fixture, runFixture } from './program.js'
+
+test.each(['idle', 'flooded', 'busy', 'paused', 'unread', 'waiting for room'])(
+  'Workers that are terminated while their sockets are %s leave nothing behind',
+  async (state) => {
+    const outcome = await runFixture('end-workers.mjs', [state])
+    expect(outcome).toMatchObject({ code: 0, signal: null, stderr: '' })
+    expect(JSON.parse(outcome.stdout)).toEqual({ workers: 20, left: [], mainStillReceives: true })
+  },
+)
+
+test('a Worker whose handler throws ends with that error, and the process goes on', async () => {
+  const outcome = await runFixture('end-workers.mjs', ['throwing'])
+  expect(outcome).toMatchObject({ code: 0, signal: null, stderr: '' })
+  expect(JSON.parse(outcome.stdout)).toEqual({ workers: 20, left: [], mainStillReceives: true })
+})
+
+test('a process that exits ends, although Workers receive', async () => {
+  const outcome = await runFixture('end-workers.mjs', ['idle', 'exit'])
+  expect(outcome).toEqual({ code: 9, signal: null, stdout: '', stderr: '' })
+})
+
+test.runIf(works(PYTHON, '--version'))(
+  'the addon outlives the Worker that loaded it first and left a close that still blocks',
+  async () => {
+    const outcome = await runFixture('worker-loads-first.mjs', [PYTHON, fixture('linger.py')])
+    expect(outcome).toMatchObject({ code: 0, signal: null, stderr: '' })
+    expect(outcome.stdout).toBe('free\nreceived after the worker\nend\n')
+  },
+)
