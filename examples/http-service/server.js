@@ -25,7 +25,7 @@ process.on('SIGHUP', async () => {
     await ready(`Reloaded; ${served} requests served`).catch(report)
   } catch (error) {
     // The reload is over all the same, and the service goes on with what it had.
-    await ready(`Reload failed: ${error.message}`).catch(report)
+    await ready(`Reload failed: ${String(error)}`).catch(report)
   }
 })
 
@@ -50,6 +50,7 @@ function readGreeting() {
 }
 
 // What the manager is told while the service runs is not worth the service's life.
+/** @param {unknown} error */
 function report(error) {
-  process.stderr.write(`${error.message}\n`)
+  process.stderr.write(`${String(error)}\n`)
 }
