@@ -13,9 +13,17 @@ export function works(...command: [string, ...string[]]): boolean {
     execFileSync(command[0], command.slice(1), { stdio: 'ignore' })
     return true
   } catch (cause) {
-    const message = `tests need \`${command.join(' ')}\`, which does not work here`
-    if (process.env['SDBRIDGE_REQUIRE_SYSTEM'] === '1') throw new Error(message, { cause })
-    process.stderr.write(`${message}; they are skipped\n`)
-    return false
+    return skip(`tests need \`${command.join(' ')}\`, which does not work here`, cause)
   }
+}
+
+/** Whether this is root; otherwise the same as {@link works}. */
+export function isRoot(): boolean {
+  return process.getuid?.() === 0 || skip('tests need root')
+}
+
+function skip(reason: string, cause?: unknown): false {
+  if (process.env['SDBRIDGE_REQUIRE_SYSTEM'] === '1') throw new Error(reason, { cause })
+  process.stderr.write(`${reason}; they are skipped\n`)
+  return false
 }

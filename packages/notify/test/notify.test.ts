@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { notify, ready, reloading, status, stopping } from '../src/index.js'
+import { isRoot } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { Inbox } from './inbox.js'
 
@@ -97,14 +98,12 @@ describe('the address', () => {
     }
   })
 
-  test.runIf(process.getuid!() === 0)('may not be written to by this user', () => {
+  test.runIf(isRoot())('may not be written to by this user', () => {
     const path = join(temporaryDirectory(), 'notify')
     const inbox = new Inbox(path)
     chmodSync(join(path, '..'), 0o755)
     const child = spawnSync(process.execPath, [join(FIXTURES, 'send.mjs'), '{"ready":true}'], {
-      env: { NOTIFY_SOCKET: path },
-      uid: 65_534,
-      gid: 65_534,
+      env: { NOTIFY_SOCKET: path, TEST_IDS: '65534:65534' },
       encoding: 'utf8',
     })
     expect(child.stderr).toContain('EACCES')

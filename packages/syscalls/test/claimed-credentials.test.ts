@@ -1,11 +1,10 @@
 import { spawn } from 'node:child_process'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import { isRoot } from '../../../test/support/real-program.js'
 import { Inbox, openSender } from './inbox.js'
 import { runFixture } from './program.js'
 
-const isRoot = process.getuid!() === 0
-
-describe.runIf(isRoot)('root that claims to be another sender', () => {
+describe.runIf(isRoot())('root that claims to be another sender', () => {
   test('is believed by the kernel if there is such a process', async () => {
     const other = spawn('sleep', ['60'])
     onTestFinished(() => void other.kill())
@@ -42,10 +41,12 @@ test('claiming the credentials that are ours anyway needs no privilege', async (
   expect((await inbox.until(1))[0]!.sender).toEqual(own)
 })
 
-test.runIf(isRoot)(
+test.runIf(isRoot())(
   'anybody else that claims to be another sender is refused with EPERM',
   async () => {
-    const outcome = await runFixture('claim-parent.mjs', [], { uid: 65_534, gid: 65_534 })
+    const outcome = await runFixture('claim-parent.mjs', [], {
+      env: { ...process.env, TEST_IDS: '65534:65534' },
+    })
     expect(outcome).toEqual({ code: 0, signal: null, stdout: 'EPERM sendmsg\n', stderr: '' })
   },
 )

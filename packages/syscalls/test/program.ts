@@ -29,7 +29,9 @@ export async function run(
   args: readonly string[],
   options: SpawnOptions = {},
 ): Promise<Outcome> {
-  const child = spawn(file, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  // A program that hangs must not outlive the test run.
+  const limits = { timeout: 150_000, killSignal: 'SIGKILL' } as const
+  const child = spawn(file, args, { ...limits, ...options, stdio: ['ignore', 'pipe', 'pipe'] })
   const outcome: Outcome = { code: null, signal: null, stdout: '', stderr: '' }
   child.stdout!.setEncoding('utf8').on('data', (text: string) => (outcome.stdout += text))
   child.stderr!.setEncoding('utf8').on('data', (text: string) => (outcome.stderr += text))

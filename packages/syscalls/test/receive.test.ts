@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { PYTHON, works } from '../../../test/support/real-program.js'
+import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
 import { type Datagram, DatagramSocket } from '../src/index.js'
 import { fillQueue, Inbox, openSender, openSocket, tick, until } from './inbox.js'
 import { runFixture } from './program.js'
@@ -80,11 +80,13 @@ describe('a datagram', () => {
     expect((await inbox.until(1))[0]!.sender).toEqual(own)
   })
 
-  test.runIf(process.getuid!() === 0)('says who sent it: another process and user', async () => {
+  test.runIf(isRoot())('says who sent it: another process and user', async () => {
     const inbox = new Inbox()
     const name = Buffer.from('abstract' in inbox.address ? inbox.address.abstract : [])
     const ids = { uid: 65_533, gid: 65_534 }
-    const outcome = await runFixture('send-pid.mjs', [name.toString('hex')], ids)
+    const outcome = await runFixture('send-pid.mjs', [name.toString('hex')], {
+      env: { ...process.env, TEST_IDS: `${ids.uid}:${ids.gid}` },
+    })
     expect(outcome).toMatchObject({ code: 0, stderr: '' })
     const [datagram] = await inbox.until(1)
     expect(datagram!.sender).toEqual({ pid: Number(datagram!.data), ...ids })
