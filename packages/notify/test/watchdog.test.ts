@@ -39,6 +39,14 @@ describe('watchdog', () => {
     expect(watchdog({ env: {} }).intervalMs).toBeUndefined()
   })
 
+  test('pings at once, however long the interval is', async () => {
+    const inbox = new Inbox()
+    const running = watchdog({ env: { ...inbox.env, WATCHDOG_USEC: '3600000000' } })
+    await inbox.until(1)
+    running.stop()
+    expect(inbox.said).toEqual([{ watchdog: true }])
+  })
+
   test('pings at once and then at half the interval, until stopped', async () => {
     const inbox = new Inbox()
     const running = watchdog({ env: { ...inbox.env, WATCHDOG_USEC: '40000' } })
