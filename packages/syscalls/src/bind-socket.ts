@@ -1,15 +1,7 @@
 import { native } from './native.js'
 import { withReachablePath } from './reachable-path.js'
-import {
-  AF_INET,
-  AF_INET6,
-  AF_UNIX,
-  AF_VSOCK,
-  encodeSocketAddress,
-  formatSocketAddress,
-  type SocketAddress,
-} from './socket-address.js'
-import { SOL_SOCKET } from './socket-facts.js'
+import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
+import { DOMAINS, SOL_SOCKET, TYPES } from './socket-facts.js'
 import { check } from './system-error.js'
 
 export interface BindOptions {
@@ -20,13 +12,6 @@ export interface BindOptions {
   backlog?: number
 }
 
-const DOMAINS: Record<string, number> = {
-  unix: AF_UNIX,
-  inet: AF_INET,
-  inet6: AF_INET6,
-  vsock: AF_VSOCK,
-}
-const TYPES = { stream: 1, dgram: 2, seqpacket: 5 } as const
 const SO_REUSEADDR = 2
 
 /**
@@ -37,13 +22,13 @@ const SO_REUSEADDR = 2
  */
 export function bindSocket(options: BindOptions): number {
   const { address, type } = options
-  const domain = DOMAINS[address.family]
+  const domain = DOMAINS[address.family as keyof typeof DOMAINS] as number | undefined
   if (domain === undefined) throw new TypeError(`cannot bind to family ${address.family}`)
   const subject = formatSocketAddress(address)
   const fd = check(native().socket(domain, TYPES[type], 0, 0), 'socket', subject)
   try {
     // A service that is restarted must get its port back although old connections linger.
-    if (domain === AF_INET || domain === AF_INET6) {
+    if (domain === DOMAINS.inet || domain === DOMAINS.inet6) {
       check(native().setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, 1), 'setsockopt', subject)
     }
     withReachablePath(address, 'bind', (reachable) =>

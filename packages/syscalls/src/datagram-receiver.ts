@@ -1,5 +1,5 @@
 import { native } from './native.js'
-import { systemError, type SystemError } from './system-error.js'
+import { EAGAIN, systemError, type SystemError } from './system-error.js'
 import { SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
 
 /** One datagram as it arrived. Whoever gets it owns `fds` and `pidfd` and must close them. */
@@ -35,7 +35,6 @@ export interface ReceiveOptions {
 }
 
 const SO_PASSPIDFD = 76
-const EAGAIN = -11
 const ESHUTDOWN = -108
 const MOST_MESSAGES = 64
 const PAYLOAD_TRUNCATED = 1

@@ -3,15 +3,9 @@ import { FdWatcher, type Readiness } from './fd-watcher.js'
 import { fdArray } from './fd.js'
 import { native } from './native.js'
 import { withReachablePath } from './reachable-path.js'
-import {
-  AF_UNIX,
-  AF_VSOCK,
-  encodeSocketAddress,
-  formatSocketAddress,
-  type SocketAddress,
-} from './socket-address.js'
-import { SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
-import { check, invalid } from './system-error.js'
+import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
+import { DOMAINS, SO_PASSCRED, SOL_SOCKET, TYPES } from './socket-facts.js'
+import { check, EAGAIN, invalid } from './system-error.js'
 
 /** The sender that a message claims to come from; the kernel checks the claim (unix(7)). */
 export interface Credentials {
@@ -29,10 +23,8 @@ export interface SendOptions {
   credentials?: Credentials
 }
 
-const SOCK_DGRAM = 2
 const SO_SNDBUF = 7
 const SO_SNDBUFFORCE = 32
-const EAGAIN = -11
 const EBADF = -9
 
 /**
@@ -49,8 +41,7 @@ export class DatagramSocket {
 
   /** @throws SystemError, such as `ENODEV` or `EAFNOSUPPORT` for vsock on a kernel without it. */
   constructor(family: 'unix' | 'vsock') {
-    const domain = family === 'unix' ? AF_UNIX : AF_VSOCK
-    this.#fd = check(native().socket(domain, SOCK_DGRAM, 0, 1), 'socket', family)
+    this.#fd = check(native().socket(DOMAINS[family], TYPES.dgram, 0, 1), 'socket', family)
   }
 
   /** The descriptor's number, or -1 once closed. It stays this object's: do not close it. */

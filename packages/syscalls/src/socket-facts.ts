@@ -31,18 +31,15 @@ const SO_ACCEPTCONN = 30
 const SO_PROTOCOL = 38
 const SO_DOMAIN = 39
 
-const DOMAINS: Record<number, SocketFacts['domain']> = {
-  [AF_UNIX]: 'unix',
-  [AF_INET]: 'inet',
-  [AF_INET6]: 'inet6',
-  [AF_VSOCK]: 'vsock',
+/** The address families that this package has names for. */
+export const DOMAINS: Readonly<Record<'unix' | 'inet' | 'inet6' | 'vsock', number>> = {
+  unix: AF_UNIX,
+  inet: AF_INET,
+  inet6: AF_INET6,
+  vsock: AF_VSOCK,
 }
-const TYPES: Record<number, SocketFacts['type']> = {
-  1: 'stream',
-  2: 'dgram',
-  3: 'raw',
-  5: 'seqpacket',
-}
+/** The socket types that it has names for. */
+export const TYPES = { stream: 1, dgram: 2, raw: 3, seqpacket: 5 } as const
 const ENOTSOCK = -88
 
 /**
@@ -56,8 +53,8 @@ export function describeSocket(fd: number): SocketFacts | undefined {
   const type = option(fd, SO_TYPE)!
   const peerAddress = addressOf(fd, 'getpeername')
   return {
-    domain: DOMAINS[domain] ?? domain,
-    type: TYPES[type] ?? type,
+    domain: nameIn(DOMAINS, domain),
+    type: nameIn(TYPES, type),
     protocol: option(fd, SO_PROTOCOL)!,
     listening: option(fd, SO_ACCEPTCONN) === 1,
     localAddress: addressOf(fd, 'getsockname') ?? { family: domain, bytes: new Uint8Array() },
@@ -77,4 +74,9 @@ function addressOf(fd: number, call: 'getsockname' | 'getpeername'): SocketAddre
   const bytes = new Uint8Array(128)
   const length = native()[call](fd, bytes)
   return length < 0 ? undefined : decodeSocketAddress(bytes.subarray(0, length))
+}
+
+function nameIn<K extends string>(table: Readonly<Record<K, number>>, number: number): K | number {
+  const names = Object.keys(table) as K[]
+  return names.find((name) => table[name] === number) ?? number
 }

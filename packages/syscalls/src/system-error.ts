@@ -12,6 +12,9 @@ export interface SystemError extends Error {
   address?: string
 }
 
+/** "Not now": the queue is full, or empty; the one error that callers expect. */
+export const EAGAIN = -11
+
 /**
  * Hands back a result that is >= 0 and throws the error that a negative one stands for.
  *

@@ -72,7 +72,7 @@ export class NotifyReceiver {
 
     this.#socket = new DatagramSocket('unix')
     try {
-      // Before the socket has an address: what is sent before SO_PASSCRED is on carries no sender.
+      // Before the socket has an address: what is sent before SO_PASSPIDFD is on carries no pidfd.
       this.#receiver = this.#socket.receive({
         ...(options.pidfd !== undefined && { pidfd: options.pidfd }),
         onDatagrams: (batch) => {
