@@ -138,7 +138,7 @@ async function receiveAll() {
     let start = 0n
     socket.receive({
       onError: reject,
-      onDatagrams: (batch) => {
+      onMessages: (batch) => {
         if (received === 0) start = process.hrtime.bigint()
         received += batch.length
         if (received >= count) resolve(Number(process.hrtime.bigint() - start) / 1e9)

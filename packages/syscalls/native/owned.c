@@ -34,8 +34,7 @@ void
 owned_close_all(struct owned *owned) {
     for (size_t word = 0; word < owned->count; word++)
         for (int bit = 0; bit < 64; bit++)
-            if (owned->words[word] & (uint64_t) 1 << bit)
-                (void) closer_close_socket((int) (word * 64) + bit);
+            if (owned->words[word] & (uint64_t) 1 << bit) (void) closer_close_socket((int) (word * 64) + bit);
     free(owned->words);
     owned->words = NULL;
     owned->count = 0;

@@ -38,8 +38,7 @@ run(void *argument) {
         for (long i = 0; i < count; i++) {
             int fd = (int) (uint32_t) events[i].data.u64;
             if (fd == poller->stop_fd) return NULL;
-            poller->ready(poller->context, fd, (uint32_t) (events[i].data.u64 >> 32),
-                          events[i].events);
+            poller->ready(poller->context, fd, (uint32_t) (events[i].data.u64 >> 32), events[i].events);
         }
     }
 }

@@ -14,8 +14,8 @@
  * a promise of n: CMSG_SPACE(sizeof(int)) holds two, so the counts below are always looked at. */
 union control {
     struct cmsghdr align;
-    uint8_t bytes[CMSG_SPACE(sizeof(int) * SYS_FDS_PER_MESSAGE) +
-                  CMSG_SPACE(sizeof(struct sys_credentials)) + CMSG_SPACE(sizeof(int))];
+    uint8_t bytes[CMSG_SPACE(sizeof(int) * SYS_FDS_PER_MESSAGE) + CMSG_SPACE(sizeof(struct sys_credentials)) +
+                  CMSG_SPACE(sizeof(int))];
 };
 
 static size_t
@@ -38,11 +38,10 @@ sys_send(int fd, const struct sys_outgoing *message) {
 
     if (message->fd_count > SYS_FDS_PER_MESSAGE) return -E2BIG;
     if (message->fd_count > 0)
-        used = append(control.bytes, used, SCM_RIGHTS, message->fds,
-                      sizeof(int32_t) * message->fd_count);
+        used = append(control.bytes, used, SCM_RIGHTS, message->fds, sizeof(int32_t) * message->fd_count);
     if (message->credentials)
-        used = append(control.bytes, used, SCM_CREDENTIALS, message->credentials,
-                      sizeof *message->credentials);
+        used =
+            append(control.bytes, used, SCM_CREDENTIALS, message->credentials, sizeof *message->credentials);
 
     memset(&header, 0, sizeof header);
     header.msg_name = (void *) message->address;
@@ -103,8 +102,7 @@ sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message)
     header.msg_controllen = sizeof control.bytes;
 
     do /* MSG_TRUNC: the result is the length as it was sent. */
-        result = sys_call(SYS_recvmsg, fd, (long) &header,
-                          MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC, 0, 0);
+        result = sys_call(SYS_recvmsg, fd, (long) &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC, 0, 0);
     while (result == -EINTR);
     if (result < 0) return (int) result;
 
@@ -114,7 +112,7 @@ sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message)
                      (header.msg_flags & MSG_CTRUNC ? SYS_CONTROL_TRUNCATED : 0);
     message->pidfd = -1;
     message->fd_count = 0;
-    message->credentials = (struct sys_credentials) { 0, 0, 0 };
+    message->credentials = (struct sys_credentials){ 0, 0, 0 };
 
     for (struct cmsghdr *each = CMSG_FIRSTHDR(&header); each; each = CMSG_NXTHDR(&header, each))
         take_control(each, message);

@@ -1,4 +1,4 @@
-import { DatagramReceiver, type ReceiveOptions } from './datagram-receiver.js'
+import { MessageReceiver, type ReceiveOptions } from './message-receiver.js'
 import { FdWatcher, type Readiness } from './fd-watcher.js'
 import { fdArray } from './fd.js'
 import { native } from './native.js'
@@ -33,7 +33,7 @@ const EBADF = -9
  */
 export class DatagramSocket {
   #fd: number
-  #receiver: DatagramReceiver | undefined
+  #receiver: MessageReceiver | undefined
   #onWritable: (() => void) | undefined
   #peer: SocketAddress | undefined
   #watcher: FdWatcher | undefined
@@ -101,10 +101,10 @@ export class DatagramSocket {
   }
 
   /** Starts to deliver what arrives, once in the socket's life. */
-  receive(options: ReceiveOptions): DatagramReceiver {
+  receive(options: ReceiveOptions): MessageReceiver {
     if (this.#receiver !== undefined) throw new Error('this socket is received from already')
     if (this.#fd === -1) check(EBADF, 'recvmsg')
-    this.#receiver = new DatagramReceiver(this.#fd, options, () => this.#arm())
+    this.#receiver = new MessageReceiver(this.#fd, options, () => this.#arm())
     this.#arm()
     return this.#receiver
   }

@@ -5,7 +5,11 @@
  * @module
  */
 export { bindSocket, type BindOptions } from './bind-socket.js'
-export { type Datagram, type DatagramReceiver, type ReceiveOptions } from './datagram-receiver.js'
+export {
+  type ReceivedMessage,
+  type MessageReceiver,
+  type ReceiveOptions,
+} from './message-receiver.js'
 export { DatagramSocket, type Credentials, type SendOptions } from './datagram-socket.js'
 export {
   closeFd,

@@ -4,7 +4,7 @@ import { openSync } from 'node:fs'
 import { createInterface } from 'node:readline'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
-import { closeFd, closeForeignFds, type Datagram, describeSocket } from '../src/index.js'
+import { closeFd, closeForeignFds, type ReceivedMessage, describeSocket } from '../src/index.js'
 import { Inbox, openSocket, tick, until } from './inbox.js'
 import { isOpen, openFds } from './open-fds.js'
 import { fixture } from './program.js'
@@ -103,7 +103,7 @@ describe('many descriptors', () => {
   test('are all closed, soon', async () => {
     const before = openFds()
     const inbox = new Inbox()
-    const received: Datagram[] = inbox.datagrams
+    const received: ReceivedMessage[] = inbox.datagrams
     for (let round = 0; round < 40; round++) {
       const sender = openSocket()
       sender.trySend(Buffer.from('x'), { address: inbox.address, fds: Array<number>(253).fill(0) })

@@ -2,7 +2,7 @@ import { fork } from 'node:child_process'
 import { createServer, get } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished, test } from 'vitest'
-import { type Datagram } from '../src/index.js'
+import { type ReceivedMessage } from '../src/index.js'
 import { Inbox, until } from './inbox.js'
 import { fixture } from './program.js'
 
@@ -11,10 +11,10 @@ const messages = 200_000
 const timeout = 180_000
 
 /** Receives a flood of numbered messages; `onBatch` is called with each batch. */
-async function receiveFlood(onBatch: (batch: Datagram[]) => void): Promise<void> {
+async function receiveFlood(onBatch: (batch: ReceivedMessage[]) => void): Promise<void> {
   let next = 0
   const inbox = new Inbox({
-    onDatagrams: (batch) => {
+    onMessages: (batch) => {
       for (const { data } of batch) {
         if (data.readUInt32LE() !== next) throw new Error(`${data.readUInt32LE()} after ${next}`)
         next++

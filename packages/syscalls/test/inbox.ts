@@ -1,8 +1,8 @@
 import { onTestFinished } from 'vitest'
 import {
   closeForeignFds,
-  type Datagram,
-  type DatagramReceiver,
+  type ReceivedMessage,
+  type MessageReceiver,
   DatagramSocket,
   describeSocket,
   type ReceiveOptions,
@@ -13,10 +13,10 @@ import {
 export class Inbox {
   readonly socket: DatagramSocket = openSocket()
   readonly address: SocketAddress
-  readonly receiver: DatagramReceiver
-  readonly datagrams: Datagram[] = []
+  readonly receiver: MessageReceiver
+  readonly datagrams: ReceivedMessage[] = []
   readonly errors: NodeJS.ErrnoException[] = []
-  /** How many datagrams each call of `onDatagrams` brought. */
+  /** How many datagrams each call of `onMessages` brought. */
   readonly batches: number[] = []
 
   /** Without an address, the kernel chooses a free abstract name. */
@@ -24,7 +24,7 @@ export class Inbox {
     this.socket.bind(address)
     this.address = describeSocket(this.socket.fd)!.localAddress
     this.receiver = this.socket.receive({
-      onDatagrams: (batch) => {
+      onMessages: (batch) => {
         this.batches.push(batch.length)
         this.datagrams.push(...batch)
       },
@@ -42,7 +42,7 @@ export class Inbox {
   }
 
   /** Waits until so many datagrams have arrived. */
-  async until(count: number): Promise<Datagram[]> {
+  async until(count: number): Promise<ReceivedMessage[]> {
     await until(() => this.datagrams.length >= count)
     return this.datagrams
   }

@@ -49,7 +49,7 @@ test('loaded twice in one process, as test runners do, both copies receive', asy
       socket.bind({ family: 'unix' })
       const { localAddress: address } = describeSocket(socket.fd)
       await new Promise((resolve, reject) => {
-        socket.receive({ onDatagrams: resolve, onError: reject })
+        socket.receive({ onMessages: resolve, onError: reject })
         socket.trySend(Buffer.from('x'), { address })
       })
       socket.close()

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
-import { type Datagram, DatagramSocket } from '../src/index.js'
+import { type ReceivedMessage, DatagramSocket } from '../src/index.js'
 import { fillQueue, Inbox, openSender, openSocket, tick, until } from './inbox.js'
 import { runFixture } from './program.js'
 
@@ -98,8 +98,8 @@ describe('a datagram', () => {
     const address = { family: 'unix', abstract: Buffer.from('sdbridge-early') } as const
     socket.bind(address)
     openSocket().trySend(Buffer.from('early'), { address })
-    const datagrams: Datagram[] = []
-    socket.receive({ onDatagrams: (batch) => datagrams.push(...batch), onError: () => {} })
+    const datagrams: ReceivedMessage[] = []
+    socket.receive({ onMessages: (batch) => datagrams.push(...batch), onError: () => {} })
     await until(() => datagrams.length > 0)
     expect(datagrams[0]!.sender!.pid).toBe(process.pid)
   })
@@ -149,10 +149,10 @@ describe('datagrams', () => {
     expect(sender.trySend(Buffer.from('x'))).toBe(true)
   })
 
-  test('stop between two batches for a receiver that is paused in onDatagrams', async () => {
+  test('stop between two batches for a receiver that is paused in onMessages', async () => {
     const batches: string[][] = []
     const inbox = new Inbox({
-      onDatagrams: (batch) => {
+      onMessages: (batch) => {
         batches.push(batch.map(({ data }) => data.toString()))
         inbox.receiver.pause()
       },
@@ -183,12 +183,12 @@ test('what has arrived can be had at once', async () => {
   expect(inbox.texts).toEqual(['x'])
 })
 
-describe('onDatagrams', () => {
+describe('onMessages', () => {
   test('can close the socket, and is not called again', async () => {
     let calls = 0
     const errors: Error[] = []
     const inbox = new Inbox({
-      onDatagrams: () => {
+      onMessages: () => {
         calls++
         inbox.socket.close()
       },
@@ -208,7 +208,7 @@ describe('onDatagrams', () => {
     const caught = catchUncaught()
     const texts: string[] = []
     const inbox = new Inbox({
-      onDatagrams: (batch) => {
+      onMessages: (batch) => {
         texts.push(...batch.map(({ data }) => data.toString()))
         if (texts.length === 1) throw new Error('of the program')
       },
@@ -228,7 +228,7 @@ describe('onDatagrams', () => {
     // Room for one message in a batch, so that each batch is full.
     const inbox = new Inbox({
       maxBytes: 1024 * 1024,
-      onDatagrams: (batch) => {
+      onMessages: (batch) => {
         received += batch.length
         throw new Error('of the program')
       },
@@ -243,7 +243,7 @@ describe('onDatagrams', () => {
 describe('a socket', () => {
   test('is received from once', () => {
     const inbox = new Inbox()
-    expect(() => inbox.socket.receive({ onDatagrams() {}, onError() {} })).toThrow(
+    expect(() => inbox.socket.receive({ onMessages() {}, onError() {} })).toThrow(
       'this socket is received from already',
     )
   })
@@ -251,13 +251,13 @@ describe('a socket', () => {
   test('that is closed cannot be received from', () => {
     const socket = new DatagramSocket('unix')
     socket.close()
-    expect(() => socket.receive({ onDatagrams() {}, onError() {} })).toThrow(
+    expect(() => socket.receive({ onMessages() {}, onError() {} })).toThrow(
       expect.objectContaining({ code: 'EBADF', syscall: 'recvmsg' }),
     )
   })
 
   test.each([0, -1, 1.5, Number.NaN, 0x40_0001])('refuses maxBytes of %d', (maxBytes) => {
-    const options = { onDatagrams() {}, onError() {}, maxBytes }
+    const options = { onMessages() {}, onError() {}, maxBytes }
     expect(() => openSocket().receive(options)).toThrow(
       expect.objectContaining({ name: 'RangeError', code: 'ERR_OUT_OF_RANGE' }),
     )

@@ -2,9 +2,9 @@ import { chmodSync } from 'node:fs'
 import {
   closeFd,
   closeForeignFds,
-  type Datagram,
+  type ReceivedMessage,
   DatagramSocket,
-  type DatagramReceiver,
+  type MessageReceiver,
   describeSocket,
   ownSocketFile,
   removeStaleSocketFile,
@@ -55,9 +55,9 @@ export class NotifyReceiver {
   readonly address: string
   readonly #options: ReceiverOptions
   readonly #socket: DatagramSocket
-  readonly #receiver: DatagramReceiver
+  readonly #receiver: MessageReceiver
   /** Taken from the kernel and not handed out yet. */
-  readonly #arrived: Datagram[] = []
+  readonly #arrived: ReceivedMessage[] = []
   #paused = false
   #removeFile = (): void => {}
 
@@ -75,7 +75,7 @@ export class NotifyReceiver {
       // Before the socket has an address: what is sent before SO_PASSPIDFD is on carries no pidfd.
       this.#receiver = this.#socket.receive({
         ...(options.pidfd !== undefined && { pidfd: options.pidfd }),
-        onDatagrams: (batch) => {
+        onMessages: (batch) => {
           this.#arrived.push(...batch)
           this.#deliver()
         },
@@ -141,7 +141,7 @@ export class NotifyReceiver {
     }
   }
 
-  #handleOne(datagram: Datagram): void {
+  #handleOne(datagram: ReceivedMessage): void {
     const { sender } = datagram
     const message = parseMessage(datagram.data)
     const reason = rejectionOf(datagram, message)
@@ -163,7 +163,7 @@ export class NotifyReceiver {
     }
   }
 
-  #reject(datagram: Datagram, reason: RejectionReason): void {
+  #reject(datagram: ReceivedMessage, reason: RejectionReason): void {
     release(datagram)
     const { data, sender } = datagram
     debug('thrown away, %s, from pid %s: %j', reason, sender?.pid ?? 'unknown', data.toString())
@@ -176,7 +176,10 @@ export class NotifyReceiver {
   }
 }
 
-function rejectionOf(datagram: Datagram, message: ParsedMessage): RejectionReason | undefined {
+function rejectionOf(
+  datagram: ReceivedMessage,
+  message: ParsedMessage,
+): RejectionReason | undefined {
   if (datagram.truncated) return 'payload-truncated'
   if (datagram.controlTruncated) return 'control-truncated'
   if (datagram.sender === undefined || datagram.sender.pid <= 0) return 'no-sender'
@@ -185,7 +188,7 @@ function rejectionOf(datagram: Datagram, message: ParsedMessage): RejectionReaso
   return message.lines.length === 1 && datagram.fds.length === 1 ? undefined : 'barrier-not-alone'
 }
 
-function release({ fds, pidfd }: Datagram): void {
+function release({ fds, pidfd }: ReceivedMessage): void {
   closeForeignFds(fds)
   if (pidfd !== undefined) closeFd(pidfd)
 }

@@ -2,8 +2,8 @@ import { native } from './native.js'
 import { EAGAIN, systemError, type SystemError } from './system-error.js'
 import { SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
 
-/** One datagram as it arrived. Whoever gets it owns `fds` and `pidfd` and must close them. */
-export interface Datagram {
+/** One message as it arrived (recvmsg(2)): a datagram. Whoever gets it owns `fds` and `pidfd` and must close them. */
+export interface ReceivedMessage {
   /** The payload, at most `maxBytes` of it. An empty one is a message too, not an end. */
   data: Buffer
   /** The payload's length as it was sent, in bytes; more than `data` holds if it was truncated. */
@@ -25,7 +25,7 @@ export interface Datagram {
 
 export interface ReceiveOptions {
   /** Called with what has arrived, oldest first, at most 64 datagrams at a time. */
-  onDatagrams: (batch: Datagram[]) => void
+  onMessages: (batch: ReceivedMessage[]) => void
   /** Called when the socket fails; nothing is received after that. */
   onError: (error: SystemError) => void
   /** The longest payload that is taken whole, in bytes. Default 4096, the service manager's own limit. */
@@ -40,7 +40,7 @@ const MOST_MESSAGES = 64
 const PAYLOAD_TRUNCATED = 1
 const CONTROL_TRUNCATED = 2
 const HAS_CREDENTIALS = 4
-/** Of native/glue.c: offset, length, full length, flags, pid, uid, gid, pidfd, number of descriptors. */
+/** Of native/glue-message.c: offset, length, full length, flags, pid, uid, gid, pidfd, number of descriptors. */
 const RECORD_HEADER = 9
 const FDS_PER_MESSAGE = 253
 
@@ -52,7 +52,7 @@ const records = new Int32Array(1 + 4 * (RECORD_HEADER + FDS_PER_MESSAGE))
  * The receiving half of a datagram socket. It takes what has arrived in batches, one in each turn of the event
  * loop, so that a flood starves nobody. Paused, it leaves messages in the kernel's queue, where senders wait.
  */
-export class DatagramReceiver {
+export class MessageReceiver {
   readonly #fd: number
   readonly #options: ReceiveOptions
   readonly #maxBytes: number
@@ -110,7 +110,7 @@ export class DatagramReceiver {
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
     const batch = readRecords(count)
     try {
-      if (batch.length > 0) this.#options.onDatagrams(batch)
+      if (batch.length > 0) this.#options.onMessages(batch)
     } finally {
       if (error !== 0 && error !== EAGAIN) this.#fail(error)
     }
@@ -118,22 +118,22 @@ export class DatagramReceiver {
   }
 
   #fail(error: number): void {
-    // Closed by onDatagrams: then nobody wants to hear of it.
+    // Closed by onMessages: then nobody wants to hear of it.
     if (this.#state === 'stopped') return
     this.stop()
     this.#options.onError(systemError(error, 'recvmsg'))
   }
 }
 
-function readRecords(count: number): Datagram[] {
-  const batch: Datagram[] = []
+function readRecords(count: number): ReceivedMessage[] {
+  const batch: ReceivedMessage[] = []
   let at = 1
   for (let index = 0; index < count; index++) {
     const offset = records[at]!
     const flags = records[at + 3]!
     const pidfd = records[at + 7]!
     const fdCount = records[at + 8]!
-    const datagram: Datagram = {
+    const message: ReceivedMessage = {
       data: Buffer.from(payloads.subarray(offset, offset + records[at + 1]!)),
       fullLength: records[at + 2]!,
       truncated: (flags & PAYLOAD_TRUNCATED) !== 0,
@@ -141,14 +141,14 @@ function readRecords(count: number): Datagram[] {
       fds: Array.from(records.subarray(at + RECORD_HEADER, at + RECORD_HEADER + fdCount)),
     }
     if ((flags & HAS_CREDENTIALS) !== 0) {
-      datagram.sender = {
+      message.sender = {
         pid: records[at + 4]!,
         uid: records[at + 5]! >>> 0,
         gid: records[at + 6]! >>> 0,
       }
     }
-    if (pidfd >= 0) datagram.pidfd = pidfd
-    batch.push(datagram)
+    if (pidfd >= 0) message.pidfd = pidfd
+    batch.push(message)
     at += RECORD_HEADER + fdCount
   }
   return batch

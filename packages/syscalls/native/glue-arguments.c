@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "glue.h"
+
+void
+refuse(struct call *call, size_t index, const char *expected) {
+    char message[64] = "argument 0 must be ";
+    size_t length = sizeof "argument 0 must be " - 1;
+
+    if (call->failed) return;
+    call->failed = true;
+    message[sizeof "argument " - 1] = (char) ('0' + index);
+    while (*expected && length < sizeof message - 1) message[length++] = *expected++;
+    message[length] = 0;
+    (void) napi_throw_type_error(call->env, "ERR_INVALID_ARG_TYPE", message);
+}
+
+struct call
+begin(napi_env env, napi_callback_info info) {
+    struct call call = { .env = env, .count = MOST_ARGUMENTS };
+    void *data = NULL;
+    if (napi_get_cb_info(env, info, &call.count, call.arguments, NULL, &data) != napi_ok) call.failed = true;
+    call.environment = data;
+    return call;
+}
+
+/* A double is read first: NaN, fractions and numbers beyond 32 bits would otherwise be cut silently. */
+int32_t
+read_integer(struct call *call, size_t index) {
+    double number = 0;
+    if (call->failed) return 0;
+    if (index >= call->count ||
+        napi_get_value_double(call->env, call->arguments[index], &number) != napi_ok ||
+        !(number >= INT32_MIN && number <= INT32_MAX) || number != (double) (int32_t) number)
+        refuse(call, index, "a 32-bit integer");
+    return call->failed ? 0 : (int32_t) number;
+}
+
+bool
+is_given(struct call *call, size_t index) {
+    napi_valuetype type = napi_undefined;
+    return index < call->count && napi_typeof(call->env, call->arguments[index], &type) == napi_ok &&
+           type != napi_undefined;
+}
+
+static void *
+read_array(struct call *call, size_t index, napi_typedarray_type wanted, const char *expected,
+           size_t *length) {
+    bool is_array = false;
+    napi_typedarray_type type = wanted;
+    void *data = NULL;
+
+    *length = 0;
+    if (call->failed) return NULL;
+    if (index >= call->count || napi_is_typedarray(call->env, call->arguments[index], &is_array) != napi_ok ||
+        !is_array ||
+        napi_get_typedarray_info(call->env, call->arguments[index], &type, length, &data, NULL, NULL) !=
+            napi_ok ||
+        type != wanted) {
+        refuse(call, index, expected);
+        *length = 0;
+        return NULL;
+    }
+    return data;
+}
+
+uint8_t *
+read_bytes(struct call *call, size_t index, size_t *length) {
+    return read_array(call, index, napi_uint8_array, "a Uint8Array", length);
+}
+
+int32_t *
+read_integers(struct call *call, size_t index, size_t *length) {
+    return read_array(call, index, napi_int32_array, "an Int32Array", length);
+}
+
+napi_value
+finish(struct call *call, int64_t result) {
+    napi_value value = NULL;
+    if (call->failed || napi_create_int64(call->env, result, &value) != napi_ok) return NULL;
+    return value;
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "glue.h"
+#include "closer.h"
+#include "sys.h"
+
+static napi_value
+with_fd(napi_env env, napi_callback_info info, int (*function)(int)) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0);
+    return call.failed ? NULL : finish(&call, function(fd));
+}
+
+static napi_value
+with_fd_and_flag(napi_env env, napi_callback_info info, int (*function)(int, int)) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0), flag = read_integer(&call, 1);
+    return call.failed ? NULL : finish(&call, function(fd, flag));
+}
+
+static napi_value
+js_pidfd_open(napi_env env, napi_callback_info info) {
+    return with_fd(env, info, sys_pidfd_open);
+}
+
+static napi_value
+js_get_cloexec(napi_env env, napi_callback_info info) {
+    return with_fd(env, info, sys_get_cloexec);
+}
+
+static napi_value
+js_get_nonblocking(napi_env env, napi_callback_info info) {
+    return with_fd(env, info, sys_get_nonblocking);
+}
+
+static napi_value
+js_set_cloexec(napi_env env, napi_callback_info info) {
+    return with_fd_and_flag(env, info, sys_set_cloexec);
+}
+
+static napi_value
+js_set_nonblocking(napi_env env, napi_callback_info info) {
+    return with_fd_and_flag(env, info, sys_set_nonblocking);
+}
+
+static napi_value
+js_filesystem_type(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0);
+    return call.failed ? NULL : finish(&call, sys_filesystem_type(fd));
+}
+
+static napi_value
+js_pipe(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    size_t length;
+    int32_t *fds = read_integers(&call, 0, &length);
+    if (!call.failed && length != 2) refuse(&call, 0, "an Int32Array of two");
+    return call.failed ? NULL : finish(&call, sys_pipe(fds));
+}
+
+static napi_value
+js_close(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0);
+    if (call.failed) return NULL;
+    owned_remove(&call.environment->owned, fd);
+    return finish(&call, sys_close(fd));
+}
+
+static napi_value
+js_close_socket(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0);
+    if (call.failed) return NULL;
+    owned_remove(&call.environment->owned, fd);
+    return finish(&call, closer_close_socket(fd));
+}
+
+static napi_value
+js_close_on_thread(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    size_t count;
+    const int32_t *fds = read_integers(&call, 0, &count);
+    if (call.failed) return NULL;
+    for (size_t i = 0; i < count; i++) owned_remove(&call.environment->owned, fds[i]);
+    closer_submit(fds, count);
+    return finish(&call, 0);
+}
+
+const struct export fd_exports[] = {
+    { "close", js_close },
+    { "closeSocket", js_close_socket },
+    { "closeOnThread", js_close_on_thread },
+    { "pipe", js_pipe },
+    { "pidfdOpen", js_pidfd_open },
+    { "getCloexec", js_get_cloexec },
+    { "setCloexec", js_set_cloexec },
+    { "getNonBlocking", js_get_nonblocking },
+    { "setNonBlocking", js_set_nonblocking },
+    { "filesystemType", js_filesystem_type },
+    { NULL, NULL },
+};

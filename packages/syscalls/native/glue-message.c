@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: MIT */
+#define _GNU_SOURCE
+#include "glue.h"
+#include "sys.h"
+
+/* send(fd, data, address?, fds?, credentials?) */
+static napi_value
+js_send(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    struct sys_outgoing message = { 0 };
+    struct sys_credentials credentials;
+    int32_t fd = read_integer(&call, 0);
+
+    message.data = read_bytes(&call, 1, &message.length);
+    if (is_given(&call, 2)) message.address = read_bytes(&call, 2, &message.address_length);
+    if (is_given(&call, 3)) message.fds = read_integers(&call, 3, &message.fd_count);
+    if (is_given(&call, 4)) {
+        size_t length;
+        const int32_t *ids = read_integers(&call, 4, &length);
+        if (!call.failed && length != 3) refuse(&call, 4, "an Int32Array of pid, uid, gid");
+        if (call.failed) return NULL;
+        credentials = (struct sys_credentials){ ids[0], (uint32_t) ids[1], (uint32_t) ids[2] };
+        message.credentials = &credentials;
+    }
+    return call.failed ? NULL : finish(&call, sys_send(fd, &message));
+}
+
+/* How a batch is described to src/message-receiver.ts: [error, then for each message: offset, length,
+ * full length, flags, pid, uid, gid, pidfd, number of descriptors, the descriptors]. Plain integers in
+ * memory that exists already, so nothing can fail between the kernel's hand-over and the caller. */
+enum { RECORD_HEADER = 9, RECORD_MOST = RECORD_HEADER + SYS_FDS_PER_MESSAGE };
+
+static size_t
+write_record(int32_t *record, size_t offset, const struct sys_incoming *message) {
+    record[0] = (int32_t) offset;
+    record[1] = (int32_t) message->length;
+    record[2] = (int32_t) message->full_length;
+    record[3] = (int32_t) message->flags;
+    record[4] = message->credentials.pid;
+    record[5] = (int32_t) message->credentials.uid;
+    record[6] = (int32_t) message->credentials.gid;
+    record[7] = message->pidfd;
+    record[8] = (int32_t) message->fd_count;
+    for (size_t i = 0; i < message->fd_count; i++) record[RECORD_HEADER + i] = message->fds[i];
+    return RECORD_HEADER + message->fd_count;
+}
+
+/* receive(fd, payloads, records, mostMessages, mostBytes) -> number of messages. A batch ends where the
+ * queue is empty, the room is used up, or a call failed (the error is then records[0]). */
+static napi_value
+js_receive(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    size_t room, integers, offset = 0, used = 1;
+    int32_t count = 0;
+    int32_t fd = read_integer(&call, 0);
+    uint8_t *payloads = read_bytes(&call, 1, &room);
+    int32_t *records = read_integers(&call, 2, &integers);
+    int32_t most_messages = read_integer(&call, 3), most_bytes = read_integer(&call, 4);
+
+    if (!call.failed && integers < 1 + RECORD_MOST) refuse(&call, 2, "a larger Int32Array");
+    if (!call.failed && (most_bytes < 1 || (size_t) most_bytes > room))
+        refuse(&call, 4, "at least 1 and at most the room");
+    if (call.failed) return NULL;
+
+    records[0] = 0;
+    while (count < most_messages && room - offset >= (size_t) most_bytes && integers - used >= RECORD_MOST) {
+        struct sys_incoming message;
+        int result = sys_receive(fd, payloads + offset, (size_t) most_bytes, &message);
+        if (result < 0) {
+            records[0] = result;
+            break;
+        }
+        used += write_record(records + used, offset, &message);
+        offset += message.length;
+        count++;
+    }
+    return finish(&call, count);
+}
+
+const struct export message_exports[] = {
+    { "send", js_send },
+    { "receive", js_receive },
+    { NULL, NULL },
+};
