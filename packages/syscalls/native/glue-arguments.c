@@ -43,6 +43,13 @@ is_given(struct call *call, size_t index) {
            type != napi_undefined;
 }
 
+bool
+is_function(struct call *call, size_t index) {
+    napi_valuetype type = napi_undefined;
+    return index < call->count && napi_typeof(call->env, call->arguments[index], &type) == napi_ok &&
+           type == napi_function;
+}
+
 static void *
 read_array(struct call *call, size_t index, napi_typedarray_type wanted, const char *expected,
            size_t *length) {
@@ -74,9 +81,27 @@ read_integers(struct call *call, size_t index, size_t *length) {
     return read_array(call, index, napi_int32_array, "an Int32Array", length);
 }
 
+uint64_t *
+read_longs(struct call *call, size_t index, size_t *length) {
+    return read_array(call, index, napi_biguint64_array, "a BigUint64Array", length);
+}
+
 napi_value
 finish(struct call *call, int64_t result) {
     napi_value value = NULL;
     if (call->failed || napi_create_int64(call->env, result, &value) != napi_ok) return NULL;
     return value;
+}
+
+void
+call_back(napi_env env, napi_value callback, size_t count, const napi_value *arguments) {
+    napi_value receiver, error;
+    bool pending = false;
+
+    if (napi_get_undefined(env, &receiver) != napi_ok) return;
+    (void) napi_call_function(env, receiver, callback, count, arguments, NULL);
+    /* An exception of the callback is the program's: it becomes 'uncaughtException'. */
+    if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
+        napi_get_and_clear_last_exception(env, &error) == napi_ok)
+        (void) napi_fatal_exception(env, error);
 }

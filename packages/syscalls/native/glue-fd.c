@@ -19,11 +19,6 @@ with_fd_and_flag(napi_env env, napi_callback_info info, int (*function)(int, int
 }
 
 static napi_value
-js_pidfd_open(napi_env env, napi_callback_info info) {
-    return with_fd(env, info, sys_pidfd_open);
-}
-
-static napi_value
 js_get_cloexec(napi_env env, napi_callback_info info) {
     return with_fd(env, info, sys_get_cloexec);
 }
@@ -44,6 +39,16 @@ js_set_nonblocking(napi_env env, napi_callback_info info) {
 }
 
 static napi_value
+js_file_type(napi_env env, napi_callback_info info) {
+    return with_fd(env, info, sys_file_type);
+}
+
+static napi_value
+js_get_seals(napi_env env, napi_callback_info info) {
+    return with_fd(env, info, sys_get_seals);
+}
+
+static napi_value
 js_filesystem_type(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     int32_t fd = read_integer(&call, 0);
@@ -57,6 +62,17 @@ js_pipe(napi_env env, napi_callback_info info) {
     int32_t *fds = read_integers(&call, 0, &length);
     if (!call.failed && length != 2) refuse(&call, 0, "an Int32Array of two");
     return call.failed ? NULL : finish(&call, sys_pipe(fds));
+}
+
+/* own(fd): from here on it ends with the environment at the latest. */
+static napi_value
+js_own(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0);
+    if (call.failed) return NULL;
+    /* Only an open one: what is noted takes memory by the height of its number. */
+    int result = sys_get_cloexec(fd);
+    return finish(&call, result < 0 ? result : owned_add(&call.environment->owned, fd));
 }
 
 static napi_value
@@ -89,15 +105,17 @@ js_close_on_thread(napi_env env, napi_callback_info info) {
 }
 
 const struct export fd_exports[] = {
+    { "own", js_own },
     { "close", js_close },
     { "closeSocket", js_close_socket },
     { "closeOnThread", js_close_on_thread },
     { "pipe", js_pipe },
-    { "pidfdOpen", js_pidfd_open },
     { "getCloexec", js_get_cloexec },
     { "setCloexec", js_set_cloexec },
     { "getNonBlocking", js_get_nonblocking },
     { "setNonBlocking", js_set_nonblocking },
+    { "fileType", js_file_type },
+    { "getSeals", js_get_seals },
     { "filesystemType", js_filesystem_type },
     { NULL, NULL },
 };

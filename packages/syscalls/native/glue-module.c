@@ -5,10 +5,7 @@
 #include <stdlib.h>
 
 static const struct export *const tables[] = {
-    socket_exports,
-    message_exports,
-    fd_exports,
-    poller_exports,
+    socket_exports, message_exports, fd_exports, poller_exports, process_exports, signal_exports,
 };
 
 static void

@@ -34,22 +34,12 @@ on_ready(void *context, int fd, uint32_t generation, uint32_t events) {
 static void
 dispatch(napi_env env, napi_value callback, void *context, void *data) {
     uint64_t packed = (uint64_t) (uintptr_t) data;
-    napi_value receiver, arguments[3], error;
-    bool pending = false;
-
+    napi_value arguments[3];
     (void) context;
-    if (!env || !callback) return;
-    if (napi_get_undefined(env, &receiver) != napi_ok ||
-        napi_create_uint32(env, (uint32_t) (packed >> 32), &arguments[0]) != napi_ok ||
-        napi_create_uint32(env, (uint32_t) (packed >> 5) & GENERATION_MASK, &arguments[1]) != napi_ok ||
-        napi_create_uint32(env, (uint32_t) packed & EVENTS_MASK, &arguments[2]) != napi_ok)
-        return;
-
-    (void) napi_call_function(env, receiver, callback, 3, arguments, NULL);
-    /* An exception of the callback is the program's: it becomes 'uncaughtException'. */
-    if (napi_is_exception_pending(env, &pending) == napi_ok && pending &&
-        napi_get_and_clear_last_exception(env, &error) == napi_ok)
-        (void) napi_fatal_exception(env, error);
+    if (env && callback && napi_create_uint32(env, (uint32_t) (packed >> 32), &arguments[0]) == napi_ok &&
+        napi_create_uint32(env, (uint32_t) (packed >> 5) & GENERATION_MASK, &arguments[1]) == napi_ok &&
+        napi_create_uint32(env, (uint32_t) packed & EVENTS_MASK, &arguments[2]) == napi_ok)
+        call_back(env, callback, 3, arguments);
 }
 
 static void
@@ -65,11 +55,10 @@ js_start_polling(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     struct environment *environment = call.environment;
     struct polling *polling;
-    napi_valuetype type = napi_undefined;
     napi_value name;
 
     if (call.failed) return NULL;
-    if (call.count < 1 || napi_typeof(env, call.arguments[0], &type) != napi_ok || type != napi_function) {
+    if (!is_function(&call, 0)) {
         refuse(&call, 0, "a function");
         return NULL;
     }

@@ -21,19 +21,22 @@ with_fd_and_room(napi_env env, napi_callback_info info, int (*function)(int, voi
     return call.failed ? NULL : finish(&call, function(fd, room, capacity));
 }
 
+/* Hands over a new descriptor, or closes it if it cannot be noted. */
+static napi_value
+finish_with_fd(struct call *call, int fd, bool owned) {
+    int error = fd >= 0 && owned ? owned_add(&call->environment->owned, fd) : 0;
+    if (error == 0) return finish(call, fd);
+    (void) sys_close(fd);
+    return finish(call, error);
+}
+
 /* socket(domain, type, protocol, owned): an owned one ends with the environment at the latest. */
 static napi_value
 js_socket(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     int32_t domain = read_integer(&call, 0), type = read_integer(&call, 1);
     int32_t protocol = read_integer(&call, 2), owned = read_integer(&call, 3);
-    if (call.failed) return NULL;
-
-    int fd = sys_socket(domain, type, protocol);
-    int error = fd >= 0 && owned ? owned_add(&call.environment->owned, fd) : 0;
-    if (error == 0) return finish(&call, fd);
-    (void) sys_close(fd);
-    return finish(&call, error);
+    return call.failed ? NULL : finish_with_fd(&call, sys_socket(domain, type, protocol), owned);
 }
 
 static napi_value
@@ -53,6 +56,21 @@ js_listen(napi_env env, napi_callback_info info) {
     return call.failed ? NULL : finish(&call, sys_listen(fd, backlog));
 }
 
+/* accept(fd, owned) */
+static napi_value
+js_accept(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0), owned = read_integer(&call, 1);
+    return call.failed ? NULL : finish_with_fd(&call, sys_accept(fd), owned);
+}
+
+static napi_value
+js_shutdown(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    int32_t fd = read_integer(&call, 0), how = read_integer(&call, 1);
+    return call.failed ? NULL : finish(&call, sys_shutdown(fd, how));
+}
+
 static napi_value
 js_getsockname(napi_env env, napi_callback_info info) {
     return with_fd_and_room(env, info, sys_getsockname);
@@ -69,9 +87,9 @@ js_getsockopt(napi_env env, napi_callback_info info) {
     size_t length;
     int32_t fd = read_integer(&call, 0), level = read_integer(&call, 1);
     int32_t name = read_integer(&call, 2);
-    int32_t *value = read_integers(&call, 3, &length);
-    if (!call.failed && length < 1) refuse(&call, 3, "an Int32Array of one");
-    return call.failed ? NULL : finish(&call, sys_getsockopt(fd, level, name, value));
+    int32_t *values = read_integers(&call, 3, &length);
+    if (!call.failed && length < 1) refuse(&call, 3, "an Int32Array of at least one");
+    return call.failed ? NULL : finish(&call, sys_getsockopt(fd, level, name, values, length));
 }
 
 static napi_value
@@ -87,6 +105,8 @@ const struct export socket_exports[] = {
     { "bind", js_bind },
     { "connect", js_connect },
     { "listen", js_listen },
+    { "accept", js_accept },
+    { "shutdown", js_shutdown },
     { "getsockname", js_getsockname },
     { "getpeername", js_getpeername },
     { "getsockopt", js_getsockopt },

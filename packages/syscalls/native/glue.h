@@ -21,6 +21,7 @@
 struct environment {
     struct owned owned;
     struct polling *pollings;
+    struct catching *catchings;
 };
 
 struct call {
@@ -46,8 +47,14 @@ int32_t read_integer(struct call *call, size_t index);
 /* The memory is JavaScript's: it stays valid until the function returns. */
 uint8_t *read_bytes(struct call *call, size_t index, size_t *length);
 int32_t *read_integers(struct call *call, size_t index, size_t *length);
+uint64_t *read_longs(struct call *call, size_t index, size_t *length);
+bool is_function(struct call *call, size_t index);
+
+/* Calls JavaScript from its own event loop, where nobody catches what it throws. */
+void call_back(napi_env env, napi_value callback, size_t count, const napi_value *arguments);
 
 extern const struct export socket_exports[], message_exports[], fd_exports[], poller_exports[];
+extern const struct export process_exports[], signal_exports[];
 
 /* What the environment's end does with its pollers, whose threads have ended before (glue-poller.c). */
 void free_pollings(struct environment *environment);

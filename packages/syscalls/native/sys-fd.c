@@ -4,13 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
 
 long
 sys_call(long number, long a, long b, long c, long d, long e) {
@@ -29,12 +26,6 @@ sys_close(int fd) {
 int
 sys_pipe(int fds[2]) {
     return (int) sys_call(SYS_pipe2, (long) fds, O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
-}
-
-/* The kernel makes every pidfd close-on-exec. */
-int
-sys_pidfd_open(int pid) {
-    return (int) sys_call(SYS_pidfd_open, pid, 0, 0, 0, 0);
 }
 
 static int
@@ -70,6 +61,21 @@ sys_get_nonblocking(int fd) {
 int
 sys_set_nonblocking(int fd, int on) {
     return set_flag(fd, F_GETFL, F_SETFL, O_NONBLOCK, on);
+}
+
+/* By what the kernel knows already (AT_STATX_DONT_SYNC): fstat(2) would ask a FUSE server, which may take
+ * its time. */
+int
+sys_file_type(int fd) {
+    struct statx facts;
+    long result =
+        sys_call(SYS_statx, fd, (long) "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, (long) &facts);
+    return result < 0 ? (int) result : facts.stx_mode & S_IFMT;
+}
+
+int
+sys_get_seals(int fd) {
+    return (int) sys_call(SYS_fcntl, fd, F_GET_SEALS, 0, 0, 0);
 }
 
 int64_t

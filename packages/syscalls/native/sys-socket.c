@@ -24,6 +24,16 @@ sys_listen(int fd, int backlog) {
     return (int) sys_call(SYS_listen, fd, backlog, 0, 0, 0);
 }
 
+int
+sys_accept(int fd) {
+    return (int) sys_call(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+int
+sys_shutdown(int fd, int how) {
+    return (int) sys_call(SYS_shutdown, fd, how, 0, 0, 0);
+}
+
 static int
 get_name(long number, int fd, void *address, size_t capacity) {
     socklen_t length = (socklen_t) capacity;
@@ -44,9 +54,9 @@ sys_getpeername(int fd, void *address, size_t capacity) {
 }
 
 int
-sys_getsockopt(int fd, int level, int name, int *value) {
-    socklen_t length = sizeof *value;
-    return (int) sys_call(SYS_getsockopt, fd, level, name, (long) value, (long) &length);
+sys_getsockopt(int fd, int level, int name, int32_t *values, size_t count) {
+    socklen_t length = (socklen_t) (sizeof *values * count);
+    return (int) sys_call(SYS_getsockopt, fd, level, name, (long) values, (long) &length);
 }
 
 int

@@ -51,9 +51,11 @@ int sys_socket(int domain, int type, int protocol);
 int sys_bind(int fd, const void *address, size_t length);
 int sys_connect(int fd, const void *address, size_t length);
 int sys_listen(int fd, int backlog);
+int sys_accept(int fd);
+int sys_shutdown(int fd, int how);
 int sys_getsockname(int fd, void *address, size_t capacity);
 int sys_getpeername(int fd, void *address, size_t capacity);
-int sys_getsockopt(int fd, int level, int name, int *value);
+int sys_getsockopt(int fd, int level, int name, int32_t *values, size_t count);
 int sys_setsockopt(int fd, int level, int name, int value);
 
 /* datagrams (sys-message.c) */
@@ -63,12 +65,31 @@ int sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *mess
 /* descriptors (sys-fd.c) */
 int sys_close(int fd);
 int sys_pipe(int fds[2]);
-int sys_pidfd_open(int pid);
 int sys_get_cloexec(int fd);
 int sys_set_cloexec(int fd, int on);
 int sys_get_nonblocking(int fd);
 int sys_set_nonblocking(int fd, int on);
+/* The S_IFMT bits of its mode. */
+int sys_file_type(int fd);
+int sys_get_seals(int fd);
 int64_t sys_filesystem_type(int fd);
+
+/* processes (sys-process.c) */
+struct sys_exit {
+    int32_t pid;  /* 0: nobody has ended. */
+    int32_t code; /* CLD_EXITED, CLD_KILLED or CLD_DUMPED. */
+    int32_t status;
+};
+
+int sys_pidfd_open(int pid);
+int sys_pidfd_send_signal(int pidfd, int signal);
+int sys_waitid(int id_type, int id, int options, struct sys_exit *exit);
+int sys_set_subreaper(int on);
+int sys_is_subreaper(void);
+int sys_get_nofile(uint64_t limits[2]);
+int sys_set_nofile(const uint64_t limits[2]);
+/* One of the NS_* requests of ioctl_ns(2), by its number. */
+int sys_namespace(int fd, int request, int argument);
 
 /* threads (sys-thread.c) */
 typedef void *(*sys_thread_function)(void *);

@@ -1,33 +1,11 @@
-import { fstatSync } from 'node:fs'
 import { native } from './native.js'
 import { check, invalid } from './system-error.js'
-
-// Of linux/magic.h. Before pidfs (Linux 6.9) all pidfds shared one inode, which identified nothing.
-const PIDFS_MAGIC = 0x50_49_44_46
 
 /** Opens a pipe; both ends are close-on-exec and non-blocking, and belong to the caller (pipe(2)). */
 export function pipe(): { readFd: number; writeFd: number } {
   const fds = new Int32Array(2)
   check(native().pipe(fds), 'pipe2')
   return { readFd: fds[0]!, writeFd: fds[1]! }
-}
-
-/**
- * Opens a descriptor that keeps naming this process, whatever becomes of its number (pidfd_open(2)). It
- * becomes readable when the process has ended.
- */
-export function pidfdOpen(pid: number): number {
-  return check(native().pidfdOpen(pid), 'pidfd_open', `pid ${pid}`)
-}
-
-/**
- * The inode of a pidfd, which no two processes share until the next boot: what systemd calls a pidfd id
- * (`MAINPIDFDID=`, `$LISTEN_PIDFDID`). `undefined` where the kernel has none (before 6.9).
- */
-export function pidfdId(pidfd: number): bigint | undefined {
-  const type = check(native().filesystemType(pidfd), 'fstatfs', `fd ${pidfd}`)
-  if (type !== PIDFS_MAGIC) return undefined
-  return fstatSync(pidfd, { bigint: true }).ino
 }
 
 /** Closes, at once, a descriptor that this process made itself. */

@@ -1,29 +1,46 @@
 /**
- * The Linux system calls that Node does not offer. It knows sockets and descriptors, and nothing of
- * systemd's protocols.
+ * The Linux system calls that Node does not offer. It knows sockets, descriptors, processes and signals, and nothing
+ * of systemd's protocols.
  *
  * @module
  */
 export { bindSocket, type BindOptions } from './bind-socket.js'
 export {
-  type ReceivedMessage,
-  type MessageReceiver,
-  type ReceiveOptions,
-} from './message-receiver.js'
-export { DatagramSocket, type Credentials, type SendOptions } from './datagram-socket.js'
+  type Connection,
+  connectSocket,
+  type ConnectionType,
+  type ConnectOptions,
+} from './connection.js'
+export { ConnectionListener, type ConnectionListenerOptions } from './connection-listener.js'
+export { DatagramSocket, type SendOptions } from './datagram-socket.js'
+export { execve, type ExecveOptions } from './execve.js'
 export {
   closeFd,
   closeForeignFds,
   isCloexec,
   isNonBlocking,
-  pidfdId,
-  pidfdOpen,
   pipe,
   setCloexec,
   setNonBlocking,
 } from './fd.js'
+export { type DescriptorKind, kindOfFd } from './fd-kind.js'
 export { FdWatcher, type Interest, type Readiness } from './fd-watcher.js'
+export { type FileLimit, getFileLimit, setFileLimit, withSoftFileLimit } from './file-limit.js'
+export {
+  type MessageReceiver,
+  type ReceivedMessage,
+  type ReceiveOptions,
+} from './message-receiver.js'
+export { type Ancillary, type Credentials, type MessageSocket } from './message-socket.js'
+export { isSubreaper, OrphanReaper, setSubreaper } from './orphan-reaper.js'
+export { openPidNamespace, pidFromNamespace, pidInNamespace } from './pid-namespace.js'
+export { pidfdId, pidfdOpen, pidfdPid, sendSignal } from './pidfd.js'
+export { type Signal, signalName, signalNumber } from './signal-number.js'
+export { SignalWatcher } from './signal-watcher.js'
 export { formatSocketAddress, type SocketAddress } from './socket-address.js'
 export { ownSocketFile, removeStaleSocketFile } from './socket-file.js'
 export { describeSocket, type SocketFacts } from './socket-facts.js'
+export { RECORD_START_STATE, type StartState, startState } from './start-state.js'
 export { type SystemError } from './system-error.js'
+export { monotonicOffset } from './time-namespace.js'
+export { type ExitStatus, waitForExit, type WaitForExitOptions } from './wait-for-exit.js'

@@ -26,6 +26,8 @@ export interface ReceivedMessage {
 export interface ReceiveOptions {
   /** Called with what has arrived, oldest first, at most 64 datagrams at a time. */
   onMessages: (batch: ReceivedMessage[]) => void
+  /** Called when no more can arrive, because the other end has closed. Never for a datagram socket. */
+  onEnd?: () => void
   /** Called when the socket fails; nothing is received after that. */
   onError: (error: SystemError) => void
   /** The longest payload that is taken whole, in bytes. Default 4096, the service manager's own limit. */
@@ -33,6 +35,9 @@ export interface ReceiveOptions {
   /** Ask for a pidfd of each sender. Default false: it costs a descriptor a message. */
   pidfd?: boolean
 }
+
+/** Whether a message is none, but says that no more will come: the socket is connected, and its other end has closed. */
+export type EndTest = (message: ReceivedMessage) => boolean
 
 const SO_PASSPIDFD = 76
 const ESHUTDOWN = -108
@@ -49,7 +54,7 @@ let payloads = Buffer.alloc(0)
 const records = new Int32Array(1 + 4 * (RECORD_HEADER + FDS_PER_MESSAGE))
 
 /**
- * The receiving half of a datagram socket. It takes what has arrived in batches, one in each turn of the event
+ * The receiving half of a socket. It takes what has arrived in batches, one in each turn of the event
  * loop, so that a flood starves nobody. Paused, it leaves messages in the kernel's queue, where senders wait.
  */
 export class MessageReceiver {
@@ -57,14 +62,16 @@ export class MessageReceiver {
   readonly #options: ReceiveOptions
   readonly #maxBytes: number
   readonly #onResume: () => void
+  readonly #endsAt: EndTest | undefined
   #state: 'receiving' | 'paused' | 'stopped' = 'receiving'
 
-  /** Made by `DatagramSocket.receive`. `onResume` is told when {@link waiting} is true again. */
-  constructor(fd: number, options: ReceiveOptions, onResume: () => void) {
+  /** Made by a socket's `receive`. `onResume` is told when {@link waiting} is true again. */
+  constructor(fd: number, options: ReceiveOptions, onResume: () => void, endsAt?: EndTest) {
     this.#fd = fd
     this.#options = options
     this.#maxBytes = options.maxBytes ?? 4096
     this.#onResume = onResume
+    this.#endsAt = endsAt
     if (!Number.isInteger(this.#maxBytes) || this.#maxBytes < 1 || this.#maxBytes > 0x40_0000) {
       const message = `maxBytes must be an integer from 1 to 4194304, not ${this.#maxBytes}`
       throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
@@ -109,12 +116,26 @@ export class MessageReceiver {
     const count = native().receive(this.#fd, payloads, records, MOST_MESSAGES, this.#maxBytes)
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
     const batch = readRecords(count)
+    const ended = this.#cutAtEnd(batch)
     try {
       if (batch.length > 0) this.#options.onMessages(batch)
     } finally {
-      if (error !== 0 && error !== EAGAIN) this.#fail(error)
+      if (ended) this.#end()
+      else if (error !== 0 && error !== EAGAIN) this.#fail(error)
     }
     return batch.length
+  }
+
+  #cutAtEnd(batch: ReceivedMessage[]): boolean {
+    const end = this.#endsAt === undefined ? -1 : batch.findIndex(this.#endsAt)
+    if (end !== -1) batch.length = end
+    return end !== -1
+  }
+
+  #end(): void {
+    if (this.#state === 'stopped') return
+    this.stop()
+    this.#options.onEnd?.()
   }
 
   #fail(error: number): void {

@@ -9,9 +9,11 @@ export interface Native {
   bind(fd: number, address: Uint8Array): number
   connect(fd: number, address: Uint8Array): number
   listen(fd: number, backlog: number): number
+  accept(fd: number, owned: number): number
+  shutdown(fd: number, how: number): number
   getsockname(fd: number, address: Uint8Array): number
   getpeername(fd: number, address: Uint8Array): number
-  getsockopt(fd: number, level: number, name: number, value: Int32Array): number
+  getsockopt(fd: number, level: number, name: number, values: Int32Array): number
   setsockopt(fd: number, level: number, name: number, value: number): number
   send(
     fd: number,
@@ -27,20 +29,33 @@ export interface Native {
     mostMessages: number,
     mostBytes: number,
   ): number
+  own(fd: number): number
   close(fd: number): number
   closeSocket(fd: number): number
   closeOnThread(fds: Int32Array): number
   pipe(fds: Int32Array): number
-  pidfdOpen(pid: number): number
   getCloexec(fd: number): number
   setCloexec(fd: number, on: number): number
   getNonBlocking(fd: number): number
   setNonBlocking(fd: number, on: number): number
+  fileType(fd: number): number
+  getSeals(fd: number): number
   filesystemType(fd: number): number
   startPolling(onReady: (fd: number, generation: number, events: number) => void): number
   keepAlive(poller: number, on: number): number
   watch(poller: number, fd: number, generation: number, events: number): number
   unwatch(poller: number, fd: number): number
+  pidfdOpen(pid: number): number
+  pidfdSendSignal(pidfd: number, signal: number): number
+  waitid(idType: number, id: number, options: number, exit: Int32Array): number
+  setSubreaper(on: number): number
+  isSubreaper(): number
+  getNofile(limits: BigUint64Array): number
+  setNofile(limits: BigUint64Array): number
+  namespace(fd: number, request: number, argument: number): number
+  execute(strings: Uint8Array, counts: Int32Array, fds: Int32Array, signals: BigUint64Array): number
+  catchSignal(signal: number, onSignal: (count: number) => void): number
+  releaseSignal(signal: number): number
 }
 
 let loaded: Native | undefined

@@ -13,7 +13,7 @@ const allowed = new Set([
   ...['__errno_location', '__stack_chk_fail', '__stack_chk_guard', 'syscall'],
   ...['calloc', 'free', 'malloc', 'memcpy', 'memset'],
   ...['pthread_create', 'pthread_detach', 'pthread_join', 'pthread_sigmask', 'sigfillset'],
-  ...['pthread_mutex_lock', 'pthread_mutex_unlock'],
+  ...['pthread_mutex_lock', 'pthread_mutex_unlock', 'sigaction'],
 ])
 
 describe.runIf(works('readelf', '--version'))('the binary', () => {

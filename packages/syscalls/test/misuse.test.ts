@@ -9,6 +9,7 @@ test.each([
   ['descriptors that are not open', 'closed'],
   ['typed arrays of another kind, too short, or detached', 'arrays'],
   ['numbers that no system call knows', 'strange'],
+  ['processes, signals and programs', 'processes'],
   ['callbacks and pollers', 'polling'],
   ['wrong options and arguments of the functions around them', 'functions'],
 ])('%s throw or return an error, and the process lives on', async (_what, group) => {

@@ -1,0 +1,118 @@
+import { Connection, type ConnectionType } from './connection.js'
+import { FdWatcher } from './fd-watcher.js'
+import { native } from './native.js'
+import { describeSocket, SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
+import { check, EAGAIN, invalid, type SystemError, systemError } from './system-error.js'
+
+export interface ConnectionListenerOptions {
+  /** Called with each connection; whoever gets it closes it. */
+  onConnection: (connection: Connection) => void
+  /**
+   * Called when accept(2) fails. For want of descriptors or memory, connections wait and it is tried again a moment later;
+   * after any other error nothing is accepted any more.
+   */
+  onError: (error: SystemError) => void
+}
+
+const MOST_IN_A_TURN = 64
+const RETRY_MS = 100
+/** The one that connected has gone already. */
+const ECONNABORTED = -103
+/** EMFILE, ENFILE, ENOBUFS, ENOMEM */
+const EXHAUSTED = new Set([-24, -23, -105, -12])
+
+/**
+ * Accepts connections on a listening unix socket, such as one of {@link bindSocket} or one that was inherited. For other
+ * families there is `node:net`. Keeps the process alive until closed or unref'd.
+ */
+export class ConnectionListener {
+  readonly #type: ConnectionType
+  readonly #options: ConnectionListenerOptions
+  readonly #watcher: FdWatcher
+  #fd: number
+  #retry: NodeJS.Timeout | undefined
+
+  /**
+   * @param fd Taken over: `close` closes it, and so does the end of this thread.
+   * @throws TypeError for anything but a listening unix stream or seqpacket socket; it then stays the caller's.
+   */
+  constructor(fd: number, options: ConnectionListenerOptions) {
+    this.#type = typeOf(fd)
+    this.#fd = fd
+    this.#options = options
+    this.#watcher = new FdWatcher(fd, () => this.#accept())
+    const result = native().own(fd)
+    if (result < 0) this.#watcher.close()
+    check(result, 'malloc')
+    // Connections inherit it (Linux 6.16), so that whoever sends before it is accepted is noted.
+    native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
+    native().setNonBlocking(fd, 1)
+    this.#watcher.arm('readable')
+  }
+
+  /** The descriptor's number, or -1 once closed. */
+  get fd(): number {
+    return this.#fd
+  }
+
+  /** Ends the accepting. Connections that were accepted stay; those that wait are refused if nobody else holds the socket. */
+  close(): void {
+    if (this.#fd === -1) return
+    clearTimeout(this.#retry)
+    this.#watcher.close()
+    const fd = this.#fd
+    this.#fd = -1
+    native().closeSocket(fd)
+  }
+
+  /** Lets the process end although connections may come. */
+  unref(): this {
+    this.#watcher.unref()
+    return this
+  }
+
+  /** Takes back `unref`. */
+  ref(): this {
+    this.#watcher.ref()
+    return this
+  }
+
+  #accept(): void {
+    try {
+      for (let count = 0; count < MOST_IN_A_TURN && this.#fd !== -1; count++) {
+        const result = native().accept(this.#fd, 1)
+        if (result === EAGAIN) break
+        if (result >= 0) this.#deliver(result)
+        else if (result !== ECONNABORTED) return this.#fail(result)
+      }
+    } catch (error) {
+      // A callback's error is the program's; accepting goes on in the next turn.
+      this.#arm()
+      throw error
+    }
+    this.#arm()
+  }
+
+  #deliver(fd: number): void {
+    native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
+    this.#options.onConnection(new Connection(fd, this.#type))
+  }
+
+  #fail(errno: number): void {
+    if (EXHAUSTED.has(errno)) this.#retry = setTimeout(() => this.#arm(), RETRY_MS).unref()
+    this.#options.onError(systemError(errno, 'accept4'))
+  }
+
+  #arm(): void {
+    if (this.#fd !== -1) this.#watcher.arm('readable')
+  }
+}
+
+function typeOf(fd: number): ConnectionType {
+  const facts = describeSocket(fd)
+  const type = facts?.type
+  if (facts?.domain !== 'unix' || !facts.listening || (type !== 'stream' && type !== 'seqpacket')) {
+    throw invalid(`descriptor ${fd} is no listening unix stream or seqpacket socket`)
+  }
+  return type
+}

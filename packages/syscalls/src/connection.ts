@@ -1,0 +1,126 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { EndTest, MessageReceiver, ReceiveOptions } from './message-receiver.js'
+import { type Ancillary, type Credentials, MessageSocket } from './message-socket.js'
+import { native } from './native.js'
+import { withReachablePath } from './reachable-path.js'
+import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
+import { DOMAINS, SOL_SOCKET, TYPES } from './socket-facts.js'
+import { check, EAGAIN, invalid } from './system-error.js'
+
+/** `stream`: bytes without boundaries; `seqpacket`: messages, in order, each whole (unix(7)). */
+export type ConnectionType = 'stream' | 'seqpacket'
+
+export interface ConnectOptions {
+  type: ConnectionType
+  address: SocketAddress
+  /** Gives up waiting for a listener whose queue is full; the promise is then rejected with the signal's reason. */
+  signal?: AbortSignal
+}
+
+const SO_PEERCRED = 17
+const SO_PEERPIDFD = 77
+const SHUT_WR = 1
+const RETRY_MS = 10
+// What kernels before 6.5 answer to SO_PEERPIDFD.
+const ENOPROTOOPT = -92
+
+const END_TESTS: Record<ConnectionType, EndTest> = {
+  stream: ({ data }) => data.length === 0,
+  // An empty packet is a message; the kernel attaches a sender to it, and none to the end.
+  seqpacket: ({ data, sender }) => data.length === 0 && sender === undefined,
+}
+
+/**
+ * One end of a connection between unix sockets, which can carry descriptors and credentials and tells who is at the other
+ * end: what `node:net` cannot. Comes from {@link connectSocket} or a {@link ConnectionListener}.
+ */
+export class Connection extends MessageSocket {
+  readonly type: ConnectionType
+
+  /** Takes the descriptor over. */
+  constructor(fd: number, type: ConnectionType) {
+    super(fd)
+    this.type = type
+  }
+
+  /**
+   * Who connected or listened, as it was then (SO_PEERCRED). `pid` is 0 for a process that our pid namespace does not
+   * show. Another process may hold the socket by now.
+   */
+  get peer(): Credentials {
+    const ids = new Int32Array(3)
+    check(native().getsockopt(this.fd, SOL_SOCKET, SO_PEERCRED, ids), 'getsockopt')
+    return { pid: ids[0]!, uid: ids[1]! >>> 0, gid: ids[2]! >>> 0 }
+  }
+
+  /**
+   * Opens a pidfd of that process, which cannot come to mean another one (SO_PEERPIDFD). The caller closes it.
+   *
+   * @returns `undefined` where the kernel has none (before 6.5).
+   * @throws SystemError, such as `ESRCH` or `EINVAL` if the process has been waited for (depends on the kernel).
+   */
+  peerPidfd(): number | undefined {
+    const fd = new Int32Array(1)
+    const result = native().getsockopt(this.fd, SOL_SOCKET, SO_PEERPIDFD, fd)
+    if (result === ENOPROTOOPT) return undefined
+    check(result, 'getsockopt')
+    return fd[0]!
+  }
+
+  /**
+   * Sends without waiting: a whole packet, or as many bytes of a stream as there is room for. Descriptors go with the
+   * first byte.
+   *
+   * @returns The bytes sent; `undefined` if there is no room: nothing was sent, try again when `onceWritable` calls.
+   * @throws SystemError, such as `EPIPE` (the other end is closed), `EMSGSIZE`, `ETOOMANYREFS`; TypeError for descriptors
+   *   without a byte on a stream: the kernel would lose them.
+   */
+  trySend(data: Uint8Array, options: Ancillary = {}): number | undefined {
+    if (this.type === 'stream' && data.length === 0 && options.fds?.length) {
+      throw invalid('a stream carries descriptors with at least one byte of data')
+    }
+    const result = this.send(data, undefined, options)
+    return result === EAGAIN ? undefined : result
+  }
+
+  /** Says to the other end that no more will come; receiving goes on (shutdown(2), SHUT_WR). */
+  endSending(): void {
+    check(native().shutdown(this.fd, SHUT_WR), 'shutdown')
+  }
+
+  /** Starts to deliver what arrives, and then the end, once in the connection's life. */
+  receive(options: ReceiveOptions): MessageReceiver {
+    return this.startReceiving(options, END_TESTS[this.type])
+  }
+}
+
+/**
+ * Connects to a listening unix socket. Where its queue is full, this waits until there is room (connect(2) says `EAGAIN`,
+ * and no event tells the end of that).
+ *
+ * @throws SystemError, such as `ENOENT`, `ECONNREFUSED`, `EACCES`, or `EPROTOTYPE` for a listener of another type.
+ */
+export async function connectSocket(options: ConnectOptions): Promise<Connection> {
+  const { address, signal, type } = options
+  if (address.family !== 'unix')
+    throw new TypeError(`cannot connect to family ${address.family}: use node:net`)
+  signal?.throwIfAborted()
+  const fd = check(native().socket(DOMAINS.unix, TYPES[type], 0, 1), 'socket', 'unix')
+  const connection = new Connection(fd, type)
+  try {
+    while (!tryConnect(connection.fd, address)) await delay(RETRY_MS, undefined, { signal })
+    return connection
+  } catch (error) {
+    connection.close()
+    throw signal?.aborted === true ? signal.reason : error
+  }
+}
+
+function tryConnect(fd: number, address: SocketAddress): boolean {
+  const result = withReachablePath(address, 'connect', (reachable) =>
+    native().connect(fd, encodeSocketAddress(reachable)),
+  )
+  if (result === EAGAIN) return false
+  check(result, 'connect', formatSocketAddress(address))
+  return true
+}

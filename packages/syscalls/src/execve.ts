@@ -1,0 +1,87 @@
+import { isNonBlocking, setNonBlocking } from './fd.js'
+import { getFileLimit, setFileLimit } from './file-limit.js'
+import { native } from './native.js'
+import { type StartState, signalSet, startState } from './start-state.js'
+import { check, invalid } from './system-error.js'
+
+export interface ExecveOptions {
+  /** The new program's environment. Default `process.env`. */
+  env?: NodeJS.ProcessEnv
+  /** What the new program sees as its own name (`argv[0]`). Default `file`. */
+  argv0?: string
+  /**
+   * Its descriptors: the number there, and the descriptor here. Standard input, output and error stay what they are unless
+   * named. All others end, whatever their close-on-exec flag says.
+   */
+  fds?: Readonly<Record<number, number>>
+  /** What it inherits of what Node changed in itself. Default {@link startState}. */
+  state?: Pick<StartState, 'softFileLimit' | 'ignoredSignals' | 'blockedSignals'>
+}
+
+/**
+ * Becomes another program, in the same process: pid, parent, working directory, cgroup and parent-death signal stay
+ * (execve(2)). What Node changed is undone first: the soft limit of open descriptors, ignored signals, the signal mask,
+ * and standard streams that do not block.
+ *
+ * Nothing of this program goes on: no `'exit'` event, no pending write. Needs Linux 5.11 to close descriptors that were
+ * made without close-on-exec; an older kernel hands those on.
+ *
+ * @param file A path; it is not looked up in `$PATH`.
+ * @param args What follows `argv[0]`.
+ * @throws SystemError such as `ENOENT`, `EACCES`, `E2BIG`, `ENOEXEC`; nothing has changed then. It never returns.
+ */
+export function execve(file: string, args: readonly string[], options: ExecveOptions = {}): never {
+  const { env = process.env, argv0 = file, state = startState() } = options
+  const fds = { 0: 0, 1: 1, 2: 2, ...options.fds }
+  const pairs = Object.entries(fds).flatMap(([number, fd]) => [placeOf(number), openFd(fd)])
+  const variables = Object.entries(env).flatMap(([name, value]) =>
+    value === undefined ? [] : `${name}=${value}`,
+  )
+  const strings = [file, argv0, ...args, ...variables]
+  const nul = strings.find((each) => each.includes('\0'))
+  if (nul !== undefined)
+    throw invalid(`a NUL byte cannot be passed to a program: ${JSON.stringify(nul)}`)
+
+  const bytes = Buffer.from(strings.map((each) => `${each}\0`).join(''))
+  const counts = Int32Array.of(1 + args.length, variables.length)
+  const signals = BigUint64Array.of(
+    signalSet(state.ignoredSignals),
+    signalSet(state.blockedSignals),
+  )
+  const undo = [lowerFileLimit(state.softFileLimit), makeBlocking([fds[0], fds[1], fds[2]])]
+  let result: number
+  try {
+    result = native().execute(bytes, counts, Int32Array.from(pairs), signals)
+  } finally {
+    for (const each of undo) each()
+  }
+  check(result, 'execve', file)
+  throw new Error('execve(2) came back without an error')
+}
+
+function placeOf(number: string): number {
+  // The kernel's own limit of descriptor numbers (fs.nr_open) is far below.
+  if (!/^\d{1,9}$/.test(number)) throw invalid(`not the number of a descriptor: ${number}`)
+  return Number(number)
+}
+
+function openFd(fd: number): number {
+  check(native().getCloexec(fd), 'fcntl', `fd ${fd}`)
+  return fd
+}
+
+function lowerFileLimit(soft: number): () => void {
+  const before = getFileLimit()
+  setFileLimit({ soft: Math.min(soft, before.hard), hard: before.hard })
+  return () => setFileLimit(before)
+}
+
+// Node makes pipes and terminals non-blocking when it writes to them, for all who share them, and takes that back at
+// its exit, which does not come. Few programs expect it.
+function makeBlocking(fds: readonly number[]): () => void {
+  const changed = fds.filter((fd) => isNonBlocking(fd))
+  for (const fd of changed) setNonBlocking(fd, false)
+  return () => {
+    for (const fd of changed) setNonBlocking(fd, true)
+  }
+}
