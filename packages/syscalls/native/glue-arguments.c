@@ -93,6 +93,20 @@ finish(struct call *call, int64_t result) {
     return value;
 }
 
+napi_value
+with_integer(napi_env env, napi_callback_info info, int (*function)(int)) {
+    struct call call = begin(env, info);
+    int32_t only = read_integer(&call, 0);
+    return call.failed ? NULL : finish(&call, function(only));
+}
+
+napi_value
+with_two_integers(napi_env env, napi_callback_info info, int (*function)(int, int)) {
+    struct call call = begin(env, info);
+    int32_t first = read_integer(&call, 0), second = read_integer(&call, 1);
+    return call.failed ? NULL : finish(&call, function(first, second));
+}
+
 void
 call_back(napi_env env, napi_value callback, size_t count, const napi_value *arguments) {
     napi_value receiver, error;

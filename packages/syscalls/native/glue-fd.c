@@ -5,47 +5,33 @@
 #include "sys.h"
 
 static napi_value
-with_fd(napi_env env, napi_callback_info info, int (*function)(int)) {
-    struct call call = begin(env, info);
-    int32_t fd = read_integer(&call, 0);
-    return call.failed ? NULL : finish(&call, function(fd));
-}
-
-static napi_value
-with_fd_and_flag(napi_env env, napi_callback_info info, int (*function)(int, int)) {
-    struct call call = begin(env, info);
-    int32_t fd = read_integer(&call, 0), flag = read_integer(&call, 1);
-    return call.failed ? NULL : finish(&call, function(fd, flag));
-}
-
-static napi_value
 js_get_cloexec(napi_env env, napi_callback_info info) {
-    return with_fd(env, info, sys_get_cloexec);
+    return with_integer(env, info, sys_get_cloexec);
 }
 
 static napi_value
 js_get_nonblocking(napi_env env, napi_callback_info info) {
-    return with_fd(env, info, sys_get_nonblocking);
+    return with_integer(env, info, sys_get_nonblocking);
 }
 
 static napi_value
 js_set_cloexec(napi_env env, napi_callback_info info) {
-    return with_fd_and_flag(env, info, sys_set_cloexec);
+    return with_two_integers(env, info, sys_set_cloexec);
 }
 
 static napi_value
 js_set_nonblocking(napi_env env, napi_callback_info info) {
-    return with_fd_and_flag(env, info, sys_set_nonblocking);
+    return with_two_integers(env, info, sys_set_nonblocking);
 }
 
 static napi_value
 js_file_type(napi_env env, napi_callback_info info) {
-    return with_fd(env, info, sys_file_type);
+    return with_integer(env, info, sys_file_type);
 }
 
 static napi_value
 js_get_seals(napi_env env, napi_callback_info info) {
-    return with_fd(env, info, sys_get_seals);
+    return with_integer(env, info, sys_get_seals);
 }
 
 static napi_value

@@ -9,16 +9,12 @@
 
 static napi_value
 js_pidfd_open(napi_env env, napi_callback_info info) {
-    struct call call = begin(env, info);
-    int32_t pid = read_integer(&call, 0);
-    return call.failed ? NULL : finish(&call, sys_pidfd_open(pid));
+    return with_integer(env, info, sys_pidfd_open);
 }
 
 static napi_value
 js_pidfd_send_signal(napi_env env, napi_callback_info info) {
-    struct call call = begin(env, info);
-    int32_t pidfd = read_integer(&call, 0), signal = read_integer(&call, 1);
-    return call.failed ? NULL : finish(&call, sys_pidfd_send_signal(pidfd, signal));
+    return with_two_integers(env, info, sys_pidfd_send_signal);
 }
 
 /* waitid(idType, id, options, Int32Array of pid, code, status) */
@@ -42,9 +38,7 @@ js_waitid(napi_env env, napi_callback_info info) {
 
 static napi_value
 js_set_subreaper(napi_env env, napi_callback_info info) {
-    struct call call = begin(env, info);
-    int32_t on = read_integer(&call, 0);
-    return call.failed ? NULL : finish(&call, sys_set_subreaper(on));
+    return with_integer(env, info, sys_set_subreaper);
 }
 
 static napi_value

@@ -51,9 +51,7 @@ js_connect(napi_env env, napi_callback_info info) {
 
 static napi_value
 js_listen(napi_env env, napi_callback_info info) {
-    struct call call = begin(env, info);
-    int32_t fd = read_integer(&call, 0), backlog = read_integer(&call, 1);
-    return call.failed ? NULL : finish(&call, sys_listen(fd, backlog));
+    return with_two_integers(env, info, sys_listen);
 }
 
 /* accept(fd, owned) */
@@ -66,9 +64,7 @@ js_accept(napi_env env, napi_callback_info info) {
 
 static napi_value
 js_shutdown(napi_env env, napi_callback_info info) {
-    struct call call = begin(env, info);
-    int32_t fd = read_integer(&call, 0), how = read_integer(&call, 1);
-    return call.failed ? NULL : finish(&call, sys_shutdown(fd, how));
+    return with_two_integers(env, info, sys_shutdown);
 }
 
 static napi_value

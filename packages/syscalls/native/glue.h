@@ -49,6 +49,9 @@ uint8_t *read_bytes(struct call *call, size_t index, size_t *length);
 int32_t *read_integers(struct call *call, size_t index, size_t *length);
 uint64_t *read_longs(struct call *call, size_t index, size_t *length);
 bool is_function(struct call *call, size_t index);
+/* Whole functions, for calls that take nothing but integers. */
+napi_value with_integer(napi_env env, napi_callback_info info, int (*function)(int));
+napi_value with_two_integers(napi_env env, napi_callback_info info, int (*function)(int, int));
 
 /* Calls JavaScript from its own event loop, where nobody catches what it throws. */
 void call_back(napi_env env, napi_value callback, size_t count, const napi_value *arguments);
