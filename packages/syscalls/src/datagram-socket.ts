@@ -176,7 +176,8 @@ export class DatagramSocket {
   }
 
   #check(result: number, syscall: string, address?: SocketAddress): void {
-    check(result, syscall, address && formatSocketAddress(address))
+    // The text costs as much as half a system call: it is made for an error only.
+    if (result < 0) check(result, syscall, address && formatSocketAddress(address))
   }
 }
 
