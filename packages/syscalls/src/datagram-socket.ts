@@ -133,13 +133,16 @@ export class DatagramSocket {
 
   #send(data: Uint8Array, address: Uint8Array | undefined, options: SendOptions): boolean {
     const { fds, credentials } = options
-    const result = native().send(
-      this.#fd,
-      data,
-      address,
-      fds && fdArray(fds),
-      credentials && credentialsArray(credentials),
-    )
+    const plain = address === undefined && fds === undefined && credentials === undefined
+    const result = plain
+      ? native().send(this.#fd, data)
+      : native().send(
+          this.#fd,
+          data,
+          address,
+          fds && fdArray(fds),
+          credentials && credentialsArray(credentials),
+        )
     if (result === EAGAIN) return false
     this.#check(result, 'sendmsg', options.address ?? this.#peer)
     return true
