@@ -43,7 +43,9 @@ export async function notify(
       : encodeMessage(withTimestamp(assignments), fds.length)
   const address = env['NOTIFY_SOCKET']
   if (address === undefined) return false
-  await channelTo(address).send({ data, fds }, signal)
+  // No promise where nothing has to wait, which is nearly always.
+  const waiting = channelTo(address).send({ data, fds }, signal)
+  if (waiting !== undefined) await waiting
   return true
 }
 
