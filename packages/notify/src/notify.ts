@@ -1,3 +1,4 @@
+import process from 'node:process'
 import type { Assignments } from './assignments.js'
 import { channelTo } from './channel.js'
 import { encodeMessage } from './encode-message.js'
