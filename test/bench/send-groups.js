@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 
 const PROGRAM = fileURLToPath(new URL('contestants/send.js', import.meta.url))
 /** Longer than a burst takes, shorter than the pause after it (peer.c). */
-const NAP_US = 1000
+const NAP_US = 500
 
 /** @param {Setting} setting @returns {import('./groups.js').Group} */
 export function sendGroup(setting) {
@@ -55,6 +55,10 @@ function contestants(setting, pace) {
     {
       title: 'notify({ watchdog: true }), each awaited',
       run: () => runNode(setting, 'awaited', pace, count),
+    },
+    {
+      title: 'the same with an env of its own',
+      run: () => runNode(setting, 'awaited-env', pace, count),
     },
     {
       title: 'notify({ watchdog: true }), 100 at once',
