@@ -45,9 +45,9 @@ export class Channel {
     })
   }
 
-  /** @throws NotifyError `ERR_NOTIFY_SEND_FAILED` or `ERR_NOTIFY_QUEUE_FULL`. */
-  async send(message: Outgoing, signal?: AbortSignal): Promise<void> {
-    await this.#queue.send(message, signal)
+  /** @see SendQueue.send */
+  send(message: Outgoing, signal?: AbortSignal): Promise<void> | undefined {
+    return this.#queue.send(message, signal)
   }
 
   #trySend(message: Outgoing): boolean {

@@ -20,8 +20,6 @@ export function encodeMessage(assignments: Assignments, fdCount: number): Buffer
   if (typeof assignments !== 'object' || assignments === null) {
     throw invalidArgType('assignments', 'an object', assignments)
   }
-  // A shortcut for what a service sends most, and may send often.
-  if (fdCount === 0 && isPing(assignments)) return Buffer.from('WATCHDOG=1')
 
   const lines = encodeLines(assignments)
   checkCombination(lines, fdCount)
@@ -35,10 +33,6 @@ export function encodeMessage(assignments: Assignments, fdCount: number): Buffer
   if (room < ELLIPSIS_BYTES) throw messageTooLong(message.length)
   lines.set('STATUS', `STATUS=${shortenStatus(status, room)}`)
   return joinLines(lines)
-}
-
-function isPing(assignments: Assignments): boolean {
-  return assignments.watchdog === true && Object.keys(assignments).length === 1
 }
 
 // By the name on the wire; a map keeps its order, also when the status is replaced.

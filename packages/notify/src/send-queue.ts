@@ -38,15 +38,17 @@ export class SendQueue {
   }
 
   /**
-   * Sends, now or when there is room. Resolves when the message is sent, or when a later one of its kind has
-   * taken its place.
+   * Sends, now or when there is room.
    *
-   * @throws NotifyError `ERR_NOTIFY_QUEUE_FULL`, or what the outlet throws.
+   * @returns `undefined` when the message is sent, as nearly all are. Otherwise a promise that resolves when it
+   *   is sent, or when a later one of its kind has taken its place; it is rejected with NotifyError
+   *   `ERR_NOTIFY_QUEUE_FULL`, or with what the outlet throws.
+   * @throws What the outlet throws, or the signal's reason.
    */
-  async send(message: Outgoing, signal?: AbortSignal): Promise<void> {
+  send(message: Outgoing, signal?: AbortSignal): Promise<void> | undefined {
     signal?.throwIfAborted()
-    if (this.#waiting.length === 0 && this.#outlet.trySend(message)) return
-    await this.#enqueue(message, signal)
+    if (this.#waiting.length === 0 && this.#outlet.trySend(message)) return undefined
+    return this.#enqueue(message, signal)
   }
 
   async #enqueue(message: Outgoing, signal?: AbortSignal): Promise<void> {

@@ -53,14 +53,12 @@ is_function(struct call *call, size_t index) {
 static void *
 read_array(struct call *call, size_t index, napi_typedarray_type wanted, const char *expected,
            size_t *length) {
-    bool is_array = false;
     napi_typedarray_type type = wanted;
     void *data = NULL;
 
     *length = 0;
     if (call->failed) return NULL;
-    if (index >= call->count || napi_is_typedarray(call->env, call->arguments[index], &is_array) != napi_ok ||
-        !is_array ||
+    if (index >= call->count ||
         napi_get_typedarray_info(call->env, call->arguments[index], &type, length, &data, NULL, NULL) !=
             napi_ok ||
         type != wanted) {

@@ -154,12 +154,13 @@ function readRecords(count: number): ReceivedMessage[] {
     const flags = records[at + 3]!
     const pidfd = records[at + 7]!
     const fdCount = records[at + 8]!
+    const end = at + RECORD_HEADER + fdCount
     const message: ReceivedMessage = {
       data: Buffer.from(payloads.subarray(offset, offset + records[at + 1]!)),
       fullLength: records[at + 2]!,
       truncated: (flags & PAYLOAD_TRUNCATED) !== 0,
       controlTruncated: (flags & CONTROL_TRUNCATED) !== 0,
-      fds: Array.from(records.subarray(at + RECORD_HEADER, at + RECORD_HEADER + fdCount)),
+      fds: fdCount === 0 ? [] : Array.from(records.subarray(at + RECORD_HEADER, end)),
     }
     if ((flags & HAS_CREDENTIALS) !== 0) {
       message.sender = {
@@ -170,7 +171,7 @@ function readRecords(count: number): ReceivedMessage[] {
     }
     if (pidfd >= 0) message.pidfd = pidfd
     batch.push(message)
-    at += RECORD_HEADER + fdCount
+    at = end
   }
   return batch
 }

@@ -88,13 +88,17 @@ export abstract class MessageSocket {
     { fds, credentials }: Ancillary,
     subject?: SocketAddress,
   ): number {
-    const result = native().send(
-      this.#fd,
-      data,
-      address,
-      fds && fdArray(fds),
-      credentials && credentialsArray(credentials),
-    )
+    // Each argument costs a call of Node-API, and nearly all messages are payload alone.
+    const plain = address === undefined && fds === undefined && credentials === undefined
+    const result = plain
+      ? native().send(this.#fd, data)
+      : native().send(
+          this.#fd,
+          data,
+          address,
+          fds && fdArray(fds),
+          credentials && credentialsArray(credentials),
+        )
     if (result >= 0 || result === EAGAIN) return result
     return check(result, 'sendmsg', subject && formatSocketAddress(subject))
   }

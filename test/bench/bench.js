@@ -1,0 +1,125 @@
+// How much of what C reaches is left in JavaScript, beside libsystemd and other packages. Nothing is asserted.
+import { writeFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import { groups } from './groups.js'
+import { describeMachine } from './machine.js'
+import { markdownOf } from './markdown.js'
+import { handedOver, runAsUnderSystemd } from './network.js'
+import { installRival, RIVALS } from './rivals.js'
+import { compare } from './rounds.js'
+import { textTable } from './table.js'
+import { Workshop } from './workshop.js'
+
+/** @typedef {import('./rivals.js').Rival} Rival */
+
+/**
+ * What `--json` writes.
+ *
+ * @typedef {object} Report
+ * @property {Record<string, string>} machine
+ * @property {{ rounds: number, count: number }} options
+ * @property {string[]} missing Who is not here, and why.
+ * @property {import('./rounds.js').Comparison[]} comparisons
+ */
+
+const NAMES = /** @type {Rival[]} */ (Object.keys(RIVALS))
+const DOCUMENT = new URL('../../docs/benchmarks.md', import.meta.url)
+const HELP = `pnpm bench [options]
+
+  --rounds N    how often each contestant runs (11)
+  --count N     how many messages it sends or receives in each run (50000)
+  --only GROUP  ${Object.keys(groups).join(', ')}; may be given several times
+  --no-rivals   leaves out the packages of npm, which are compiled and kept in ~/.cache/sdbridge
+  --json FILE   writes all numbers
+  --write       writes docs/benchmarks.md
+
+It needs a C compiler. As root it measures with queues as long as under systemd.
+`
+
+const { values } = parseArgs({
+  allowNegative: true,
+  options: {
+    rounds: { type: 'string', default: '11' },
+    count: { type: 'string', default: '50000' },
+    only: { type: 'string', multiple: true, default: Object.keys(groups) },
+    rivals: { type: 'boolean', default: true },
+    json: { type: 'string' },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+const rounds = numberOf('rounds')
+const count = numberOf('count')
+const wanted = values.only.map(
+  (name) => groups[name] ?? fail(`--only ${name}: there is no such group`),
+)
+
+if (values.help) process.stdout.write(HELP)
+else await main()
+
+async function main() {
+  const missing = handedOver() ?? (await installRivals())
+  // After the installation, which needs the network.
+  if (await runAsUnderSystemd(missing)) return
+
+  endOnSignals()
+  const rivals = NAMES.filter((name) => values.rivals && !(name in missing))
+  const workshop = new Workshop()
+  process.on('exit', () => workshop.dispose())
+  /** @type {Report} */
+  const report = {
+    machine: describeMachine(),
+    options: { rounds, count },
+    missing: Object.entries(missing).map(([name, reason]) => `${name}: ${reason}`),
+    comparisons: [],
+  }
+  for (const makeGroup of wanted) {
+    report.comparisons.push(await compare(makeGroup({ workshop, count, rivals }), rounds, tell))
+  }
+  for (const comparison of report.comparisons) process.stdout.write(`\n${textTable(comparison)}`)
+  for (const sentence of report.missing) process.stdout.write(`\nnot here: ${sentence}\n`)
+  if (values.json !== undefined) {
+    writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
+  }
+  if (values.write) writeFileSync(DOCUMENT, markdownOf(report))
+}
+
+/** @returns {Promise<Record<string, string>>} Why a rival is not here. */
+async function installRivals() {
+  /** @type {Record<string, string>} */
+  const missing = {}
+  if (!values.rivals) return missing
+  endOnSignals()
+  for (const name of NAMES) {
+    tell(`npm ${name} ${RIVALS[name]}`)
+    const reason = await installRival(name)
+    if (reason !== undefined) missing[name] = reason
+  }
+  return missing
+}
+
+// By process.exit(), which cleans up.
+function endOnSignals() {
+  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
+    process.removeAllListeners(signal)
+    process.on(signal, () => process.exit(1))
+  }
+}
+
+/** @param {'rounds' | 'count'} name */
+function numberOf(name) {
+  const number = Number(values[name])
+  if (!Number.isInteger(number) || number < 1) fail(`--${name} must be a positive integer`)
+  return number
+}
+
+/** @param {string} text */
+function tell(text) {
+  process.stderr.write(`${text}\n`)
+}
+
+/** @param {string} reason @returns {never} */
+function fail(reason) {
+  tell(`${reason}\n\n${HELP}`)
+  process.exit(2)
+}

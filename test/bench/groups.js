@@ -1,0 +1,27 @@
+import { importGroup } from './import-group.js'
+import { receiveGroup } from './receive-group.js'
+import { floodGroup, sendGroup } from './send-groups.js'
+
+/**
+ * One run of a contestant: nanoseconds for each message (or program), and whether all that was sent has
+ * arrived. Undefined: it cannot run here.
+ *
+ * @typedef {{ time: number, cpu?: number, sent?: number, arrived?: number }} Sample
+ * @typedef {{ title: string, run: () => Promise<Sample | undefined> }} Contestant
+ * @typedef {object} Group
+ * @property {string} name
+ * @property {string} title What its numbers are.
+ * @property {string} method How they come about.
+ * @property {'ns' | 'ms'} unit
+ * @property {Contestant[]} contestants The first is what the others are compared with.
+ */
+
+/** @typedef {{ workshop: import('./workshop.js').Workshop, count: number, rivals: import('./rivals.js').Rival[] }} Setting */
+
+/** @type {Record<string, (setting: Setting) => Group>} */
+export const groups = {
+  send: sendGroup,
+  flood: floodGroup,
+  receive: receiveGroup,
+  import: importGroup,
+}

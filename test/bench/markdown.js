@@ -1,0 +1,54 @@
+import { rowsOf } from './table.js'
+
+/**
+ * docs/benchmarks.md, from what `--json` writes.
+ *
+ * @param {import('./bench.js').Report} report
+ */
+export function markdownOf({ machine, options, missing, comparisons }) {
+  return [
+    '# Benchmarks',
+    '',
+    '<!-- Written by `pnpm bench --write`. Do not edit. -->',
+    '',
+    'What is left in JavaScript of the speed of C, and what libsystemd and other packages make of it. `pnpm bench` makes',
+    'these tables on any machine; only ratios of one run mean anything.',
+    '',
+    ...[
+      '- A ratio of 1 is as fast as the first row of its table, 0.5 takes twice the time. Higher is better.',
+    ],
+    `- The contestants run in turns, ${options.rounds} rounds, each in a process of its own that warms up first, with`,
+    `  ${options.count.toLocaleString('en')} messages of ten bytes (\`WATCHDOG=1\`). The numbers are medians, with the quartiles beside them.`,
+    '- "CPU ns" is the processor time of the process, all its threads and the kernel included, for a message.',
+    '- Root runs it in a network namespace of its own, where a queue holds 512 messages, as under systemd. The kernel’s',
+    '  own default is 10.',
+    '- Everybody sends to the same kind of socket, a file, and nobody is asserted to be fast.',
+    '',
+    '| Machine | |',
+    '| --- | --- |',
+    ...Object.entries(machine).map(([name, value]) => `| ${name} | ${value} |`),
+    ...missing.map((sentence) => `\nNot here: ${sentence}`),
+    ...comparisons.flatMap((comparison) => ['', ...section(comparison)]),
+    '',
+  ].join('\n')
+}
+
+/** @param {import('./rounds.js').Comparison} comparison */
+function section(comparison) {
+  const [head = [], ...rows] = rowsOf(comparison)
+  const rule = head.map((_, column) =>
+    column === 0 || column === head.length - 1 ? '---' : '---:',
+  )
+  return [
+    `## ${comparison.title}`,
+    '',
+    comparison.method,
+    '',
+    ...[head, rule, ...rows.map(code)].map((row) => `| ${row.join(' | ')} |`),
+  ]
+}
+
+/** @param {string[]} row */
+function code([title = '', ...rest]) {
+  return [title.replaceAll('|', '\\|'), ...rest]
+}

@@ -1,0 +1,64 @@
+import { spreadOf } from './statistics.js'
+
+/** @typedef {import('./groups.js').Group} Group */
+/** @typedef {import('./groups.js').Sample} Sample */
+
+/**
+ * What became of a contestant. `ratio` says how fast it is beside the first of its group: 1 is as fast, 0.5 takes
+ * twice the time. Without samples it could not run here.
+ *
+ * @typedef {object} Result
+ * @property {string} title
+ * @property {import('./statistics.js').Spread} [time] In the group's unit.
+ * @property {number} [ratio]
+ * @property {number} [cpu] Nanoseconds of the processor, the median.
+ * @property {number} [arrived] The part of what was sent that arrived.
+ */
+
+/** @typedef {Omit<Group, 'contestants'> & { results: Result[] }} Comparison */
+
+const NANOSECONDS = { ns: 1, ms: 1e6 }
+
+/**
+ * Lets the contestants of a group run in turns, so that a busy machine disturbs all of them alike.
+ *
+ * @param {Group} group
+ * @param {number} rounds
+ * @param {(text: string) => void} tell
+ * @returns {Promise<Comparison>}
+ */
+export async function compare(group, rounds, tell) {
+  const { contestants, ...about } = group
+  /** @type {Map<string, Sample[]>} */
+  const samples = new Map(contestants.map(({ title }) => [title, []]))
+  for (let round = 1; round <= rounds; round++) {
+    tell(`${group.name}: round ${round} of ${rounds}`)
+    for (const { title, run } of contestants) {
+      const sample = await run()
+      if (sample !== undefined) samples.get(title)?.push(sample)
+    }
+  }
+  const reference = spreadOf([...samples.values()][0]?.map(({ time }) => time) ?? []).median
+  const results = [...samples].map(([title, all]) => resultOf(title, all, group.unit, reference))
+  return { ...about, results }
+}
+
+/** @param {string} title @param {Sample[]} samples @param {Group['unit']} unit @param {number} reference @returns {Result} */
+function resultOf(title, samples, unit, reference) {
+  if (samples.length === 0) return { title }
+  const time = spreadOf(samples.map((sample) => sample.time / NANOSECONDS[unit]))
+  const result = { title, time, ratio: reference / NANOSECONDS[unit] / time.median }
+  const cpu = samples.map((sample) => sample.cpu).filter((each) => each !== undefined)
+  const sent = sum(samples.map((sample) => sample.sent ?? 0))
+  const arrived = sum(samples.map((sample) => sample.arrived ?? 0))
+  return {
+    ...result,
+    ...(cpu.length > 0 && { cpu: spreadOf(cpu).median }),
+    ...(sent > 0 && { arrived: arrived / sent }),
+  }
+}
+
+/** @param {number[]} numbers */
+function sum(numbers) {
+  return numbers.reduce((total, each) => total + each, 0)
+}

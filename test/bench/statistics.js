@@ -1,0 +1,15 @@
+/** @typedef {{ median: number, low: number, high: number }} Spread The middle, and the quartiles around it. */
+
+/** @param {readonly number[]} numbers @returns {Spread} */
+export function spreadOf(numbers) {
+  const sorted = numbers.toSorted((one, other) => one - other)
+  return { median: at(sorted, 0.5), low: at(sorted, 0.25), high: at(sorted, 0.75) }
+}
+
+/** @param {readonly number[]} sorted @param {number} part */
+function at(sorted, part) {
+  const place = (sorted.length - 1) * part
+  const before = sorted[Math.floor(place)] ?? Number.NaN
+  const after = sorted[Math.ceil(place)] ?? Number.NaN
+  return before + (after - before) * (place - Math.floor(place))
+}

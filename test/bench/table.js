@@ -1,0 +1,54 @@
+/** @typedef {import('./rounds.js').Comparison} Comparison */
+
+/** One comparison as rows of words, the head first. @param {Comparison} comparison @returns {string[][]} */
+export function rowsOf({ unit, results }) {
+  const format = unit === 'ms' ? milliseconds : nanoseconds
+  const hasCpu = results.some(({ cpu }) => cpu !== undefined)
+  const head = ['', 'ratio', unit, 'quartiles', ...(hasCpu ? ['CPU ns'] : []), '']
+  const rows = results.map(({ title, time, ratio, cpu, arrived }) => {
+    if (time === undefined || ratio === undefined) return [title, 'not here']
+    return [
+      title,
+      ratio < 0.01 ? ratio.toFixed(4) : ratio.toFixed(2),
+      format(time.median),
+      `${format(time.low)} … ${format(time.high)}`,
+      ...(hasCpu ? [nanoseconds(cpu ?? Number.NaN)] : []),
+      // More than was sent would be our mistake, and shall be seen.
+      arrived === undefined || arrived === 1 ? '' : `${(arrived * 100).toFixed(0)} % arrived`,
+    ]
+  })
+  return [head, ...rows.map((row) => [...row, ...Array(head.length - row.length).fill('')])]
+}
+
+/** A table for a terminal. @param {Comparison} comparison */
+export function textTable(comparison) {
+  const rows = rowsOf(comparison)
+  const widths = rows[0]?.map((_, column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  )
+  const lines = rows.map((row) =>
+    row
+      .map((word, column) => {
+        const width = widths?.[column] ?? 0
+        return isText(column, row) ? word.padEnd(width) : word.padStart(width)
+      })
+      .join('  ')
+      .trimEnd(),
+  )
+  return `${comparison.title}\n${lines.join('\n')}\n`
+}
+
+/** @param {number} column @param {string[]} row */
+function isText(column, row) {
+  return column === 0 || column === row.length - 1
+}
+
+/** @param {number} value */
+function nanoseconds(value) {
+  return Number.isNaN(value) ? '' : Math.round(value).toLocaleString('en')
+}
+
+/** @param {number} value */
+function milliseconds(value) {
+  return value.toFixed(1)
+}

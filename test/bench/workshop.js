@@ -1,0 +1,100 @@
+import { execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+
+/**
+ * Nanoseconds on the clock and of the processor, for the messages that were measured; all messages are more.
+ *
+ * @typedef {{ wall: number, cpu: number, measured: number, messages: number }} Outcome
+ */
+
+const PEER_SOURCE = fileURLToPath(new URL('peer.c', import.meta.url))
+const NO_LIBSYSTEMD = 77
+
+/** A temporary directory with the C programs, and the children that run in it. Nothing of it stays. */
+export class Workshop {
+  /** @type {Set<import('node:child_process').ChildProcess>} */
+  #children = new Set()
+  #sockets = 0
+
+  constructor() {
+    this.directory = mkdtempSync(join(tmpdir(), 'sdbridge-bench-'))
+    this.peer = join(this.directory, 'peer')
+    const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror']
+    try {
+      const compiler = process.env['CC'] || 'cc'
+      execFileSync(compiler, [...flags, '-o', this.peer, PEER_SOURCE, '-ldl'], { stdio: 'inherit' })
+    } catch (error) {
+      this.dispose()
+      throw error
+    }
+  }
+
+  /** A path that no socket has had: a file is not bound to twice. */
+  newSocketPath() {
+    return join(this.directory, `${this.#sockets++}`)
+  }
+
+  /** @param {string} program @param {string[]} words @param {NodeJS.ProcessEnv} [env] */
+  start(program, words, env = process.env) {
+    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], env })
+    this.#children.add(child)
+    child.once('exit', () => this.#children.delete(child))
+    return new Running([program, ...words].join(' '), child)
+  }
+
+  /** Ends what still runs, and removes all files. */
+  dispose() {
+    for (const child of this.#children) child.kill('SIGKILL')
+    rmSync(this.directory, { recursive: true, force: true })
+  }
+}
+
+/** A program that says "ready" if others wait for it, and a line of JSON at its end. */
+export class Running {
+  #title
+  #child
+  /** @type {string[]} */
+  #lines = []
+  /** @type {Promise<unknown[]>} */
+  #closed
+
+  /** @param {string} title @param {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} child */
+  constructor(title, child) {
+    this.#title = title
+    this.#child = child
+    this.#closed = once(child, 'close')
+    // Whoever waits hears of it; nobody may have to.
+    this.#closed.catch(() => {})
+    createInterface(child.stdout).on('line', (line) => this.#lines.push(line))
+  }
+
+  /** Returns when the program has said its first line. */
+  async ready() {
+    await Promise.race([once(this.#child.stdout, 'data'), this.#closed])
+    return this
+  }
+
+  stop() {
+    this.#child.kill('SIGTERM')
+    return this
+  }
+
+  /** @returns {Promise<Outcome | undefined>} Undefined: it cannot run here. */
+  async outcome() {
+    const isHere = await this.end()
+    return isHere ? JSON.parse(this.#lines.at(-1) ?? 'null') : undefined
+  }
+
+  /** @returns {Promise<boolean>} False: it cannot run here. */
+  async end() {
+    const [code, signal] = await this.#closed
+    if (code === NO_LIBSYSTEMD) return false
+    if (code !== 0) throw new Error(`'${this.#title}' ended with ${String(code ?? signal)}`)
+    return true
+  }
+}
