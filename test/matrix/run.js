@@ -8,8 +8,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { Missing, Outcomes, say } from './outcomes.js'
-import { runQuietly } from './run-quietly.js'
+import { Missing, Outcomes, say } from '../support/outcomes.js'
+import { runQuietly } from '../support/run-quietly.js'
 import { fetchPinned } from './runtimes/fetch-pinned.js'
 import { MUSL_LOADER, muslNode } from './runtimes/musl-node.js'
 import { NODE_ARM64, NODE_X64, PNPM_IN_NODE_FOR_MUSL } from './runtimes/pinned.js'
@@ -46,7 +46,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.once(signal, () => process.exit(1))
 }
 
-/** @typedef {import('./outcomes.js').Counts} Counts */
+/** @typedef {import('../support/outcomes.js').Counts} Counts */
 /** Of what all parts for x64 have run. @type {string | undefined} */
 let binary
 /** @type {Record<string, () => Promise<Counts & { remark?: string } | void>>} */

@@ -4,7 +4,7 @@ import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { cacheFolder } from '../../support/cache-folder.js'
-import { runQuietly } from '../run-quietly.js'
+import { runQuietly } from '../../support/run-quietly.js'
 
 /**
  * The one file of a pinned package that is executed, in the cache. Fetched when it is not there; a package whose

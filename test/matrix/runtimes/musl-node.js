@@ -2,7 +2,7 @@
 import { chmod, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runQuietly } from '../run-quietly.js'
+import { runQuietly } from '../../support/run-quietly.js'
 
 /** The loader, and the C library, of Debian's package musl. */
 export const MUSL_LOADER = '/lib/ld-musl-x86_64.so.1'
