@@ -45,7 +45,7 @@ export class Outcomes {
         skipped > 0 ? `${skipped} SKIPPED` : '',
         notHere > 0 ? `${notHere} not here` : '',
       ]
-      const note = failed + skipped > 0 ? firstLine(remark) : ''
+      const note = failed + skipped > 0 || remark.startsWith('NOT CHECKED') ? firstLine(remark) : ''
       const text = counts.filter(Boolean).join(', ')
       say(`${part.padEnd(width)} ${text}, ${seconds.toFixed(1)} s${note && `: ${note}`}`)
     }
@@ -54,7 +54,7 @@ export class Outcomes {
     const counts = { passed: sum('passed'), failed: sum('failed'), skipped: sum('skipped') }
     if (jsonFile !== undefined) writeFileSync(jsonFile, JSON.stringify(counts))
     say(`\n${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`)
-    return counts.failed > 0 || counts.passed === 0 ? 1 : 0
+    return counts.failed > 0 || counts.passed + counts.skipped === 0 ? 1 : 0
   }
 }
 
