@@ -3,6 +3,7 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
+import { runQuietly } from '../test/support/run-quietly.js'
 import { packPackages } from './pack-packages.js'
 
 const HELP = `Makes the tarballs that a release publishes, from a clean copy of this checkout.
@@ -31,6 +32,8 @@ async function main(out) {
     process.stderr.write(`${out} is not empty\n`)
     return 2
   }
+  const changes = await runQuietly('git', ['status', '--porcelain'])
+  if (changes !== '') process.stdout.write(`NOT AS COMMITTED:\n${changes}\n`)
   const packed = await packPackages(out, (line) => process.stdout.write(`${line}\n`))
   const sums = packed.map(({ file, integrity }) => {
     const hex = Buffer.from(integrity.slice('sha512-'.length), 'base64').toString('hex')

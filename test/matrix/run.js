@@ -120,10 +120,12 @@ async function exercise(node, options = []) {
 async function suite(node, line) {
   const report = join(scratch, `suite-${line}.json`)
   const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
-  const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${report}`]
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const args = [vitest, 'run', '--config', join(repository, 'test/vitest.config.ts')]
+  // Or the list of what passed is full of colours.
+  const NO_COLOR = '1'
   const PATH = `${dirname(node)}${delimiter}${process.env['PATH']}`
-  const code = await show(node, [...args, ...reporters], { ...process.env, PATH })
+  const code = await show(node, [...args, ...reporters], { ...process.env, NO_COLOR, PATH })
   const found = JSON.parse(readFileSync(report, 'utf8'))
   const failures = found.testResults.flatMap((/** @type {any} */ file) =>
     file.assertionResults
