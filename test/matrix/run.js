@@ -11,8 +11,8 @@ import { parseArgs } from 'node:util'
 import { Missing, Outcomes, say } from '../support/outcomes.js'
 import { runQuietly } from '../support/run-quietly.js'
 import { fetchPinned } from './runtimes/fetch-pinned.js'
-import { MUSL_LOADER, muslNode } from './runtimes/musl-node.js'
-import { NODE_ARM64, NODE_X64, PNPM_IN_NODE_FOR_MUSL } from './runtimes/pinned.js'
+import { MUSL_LOADER, muslNode, onMusl } from './runtimes/musl-node.js'
+import { BUN, NODE_ARM64, NODE_X64, PNPM_IN_NODE_FOR_MUSL } from './runtimes/pinned.js'
 import { ARM64_ROOT, qemuNode } from './runtimes/qemu-node.js'
 
 const HELP = `Runs what this checkout has built on other runtimes: the same compiled file on all of x64.
@@ -67,7 +67,9 @@ const parts = {
       return process.versions.node.startsWith(`${line}.`) ? both.slice(0, 1) : both
     }),
   ),
-  'musl: exercise': onMusl,
+  'musl: Node 26: exercise': onMuslNode,
+  'musl: Bun: exercise': onMuslBun,
+  'Bun: exercise': async () => exercise(await fetchPinned(BUN.glibc, say)),
   'arm64: cross build': buildForArm64,
   ...Object.fromEntries(
     NODE_ARM64.map((pinned) => [
@@ -140,14 +142,26 @@ async function suite(node, line) {
   }
 }
 
-async function onMusl() {
-  await need('musl-gcc', 'musl-gcc', '-dumpversion')
-  if (!existsSync(MUSL_LOADER)) throw new Missing(`no ${MUSL_LOADER}: apt-get install musl`)
-  if (process.arch !== 'x64') throw new Missing('there is a Node for musl for x64 only')
-  const folder = join(scratch, 'musl')
-  mkdirSync(folder)
+async function onMuslNode() {
+  const folder = await muslFolder('node')
   const node = await muslNode(await fetchPinned(PNPM_IN_NODE_FOR_MUSL, say), folder)
   return exercise(node, ['--environment', 'musl'])
+}
+
+async function onMuslBun() {
+  const folder = await muslFolder('bun')
+  const bun = await onMusl(await fetchPinned(BUN.musl, say), folder)
+  return exercise(bun, ['--environment', 'musl'])
+}
+
+/** @param {string} name */
+async function muslFolder(name) {
+  await need('musl-tools', 'musl-gcc', '-dumpversion')
+  if (!existsSync(MUSL_LOADER)) throw new Missing(`no ${MUSL_LOADER}: apt-get install musl`)
+  if (process.arch !== 'x64') throw new Missing('the runtimes for musl are for x64')
+  const folder = join(scratch, `musl-${name}`)
+  mkdirSync(folder)
+  return folder
 }
 
 async function buildForArm64() {

@@ -1,6 +1,6 @@
 // @ts-check
 import { chmod, readFile, symlink, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { runQuietly } from '../../support/run-quietly.js'
 
@@ -28,7 +28,25 @@ export async function muslNode(pnpm, folder) {
   bytes.write('0', at + FUSE.length)
   const node = join(folder, 'node')
   await writeFile(node, bytes)
+  await chmod(node, 0o755)
+  const starter = await onMusl(node, folder)
 
+  const libraries = 'process.report.getReport().sharedObjects.join()'
+  const loaded = await runQuietly(starter, ['-p', libraries])
+  if (!loaded.includes('ld-musl') || loaded.includes('libc.so.6')) {
+    throw new Error(`this Node does not run on musl: ${loaded}`)
+  }
+  return starter
+}
+
+/**
+ * Lets a program that is made for musl, and wants its C++ library, start here.
+ *
+ * @param {string} program
+ * @param {string} folder for what it needs
+ * @returns {Promise<string>} a program that starts it
+ */
+export async function onMusl(program, folder) {
   const stub = join(folder, 'stub.so')
   const shared = ['-shared', '-nostartfiles']
   await runQuietly('musl-gcc', [
@@ -47,14 +65,9 @@ export async function muslNode(pnpm, folder) {
   // Debian's C++ library asks for glibc's loader by name.
   await symlink(MUSL_LOADER, join(folder, 'ld-linux-x86-64.so.2'))
 
-  const starter = join(folder, 'node-musl')
-  await writeFile(starter, `#!/bin/sh\nLD_LIBRARY_PATH='${folder}' exec '${node}' "$@"\n`)
-  await Promise.all([node, starter].map((file) => chmod(file, 0o755)))
-
-  const libraries = 'process.report.getReport().sharedObjects.join()'
-  const loaded = await runQuietly(starter, ['-p', libraries])
-  if (!loaded.includes('ld-musl') || loaded.includes('libc.so.6')) {
-    throw new Error(`this Node does not run on musl: ${loaded}`)
-  }
+  const starter = join(folder, `${basename(program)}-musl`)
+  const line = `LD_LIBRARY_PATH='${folder}' exec '${program}' "$@"`
+  await writeFile(starter, `#!/bin/sh\n${line}\n`)
+  await chmod(starter, 0o755)
   return starter
 }

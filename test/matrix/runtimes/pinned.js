@@ -69,6 +69,24 @@ export const PNPM_IN_NODE_FOR_MUSL = {
     'sha512-6Y2u+AfOUuTqWgTCpFhySL8HAcONDucCFixKle9tWoW7bm8RF0+fwQBRWNWGdx+Toau07wZ1LNZPqN8gpgeBDQ==',
 }
 
+/** Not among the runtimes that are promised; it has Node-API, and is made for musl too. @type {Record<'glibc' | 'musl', Pinned>} */
+export const BUN = {
+  glibc: {
+    package: '@oven/bun-linux-x64',
+    version: '1.4.5',
+    file: 'bin/bun',
+    integrity:
+      'sha512-IWX9BELoGHAUtMonkeSaNaZwXzRk+oDw6Mk+HBFXd3KHYIBNBsIGRupMZPcgNoDbJpLu6gAJjIoIVPZtt1aJ1g==',
+  },
+  musl: {
+    package: '@oven/bun-linux-x64-musl',
+    version: '1.4.5',
+    file: 'bin/bun',
+    integrity:
+      'sha512-10QoW/YfTgnURaGEaHpJCiXjLI2e5iTtfVDaA5JKcyUzaa1cq6cVUY9/Uq5XkYzvtRjHLRe9Oj/lTDIQcxy8HQ==',
+  },
+}
+
 /**
  * @param {string} arch
  * @param {string} version

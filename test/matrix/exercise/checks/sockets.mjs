@@ -76,7 +76,7 @@ export const sockets = {
     })
     const client = connect(localAddress.port, '::1')
     scope.after(() => client.destroy())
-    const connection = await accepted
+    const [connection] = await Promise.all([accepted, once(client, 'connect')])
     scope.after(() => connection.destroy())
     const facts = openSockets().find(({ peerAddress }) => peerAddress?.port === client.localPort)
     assert.equal(facts.localAddress.port, localAddress.port)
