@@ -79,14 +79,12 @@ async function runOne(name, check, absence) {
 }
 
 async function outcomeOf(check) {
-  const scope = new Scope()
+  const timeoutMs = Number(values.timeout) * 1000
+  const scope = new Scope(timeoutMs)
   let timer
   try {
     const late = new Promise((_, reject) => {
-      timer = setTimeout(
-        () => reject(new Error(`not done after ${values.timeout} s`)),
-        Number(values.timeout) * 1000,
-      )
+      timer = setTimeout(() => reject(new Error(`not done after ${values.timeout} s`)), timeoutMs)
     })
     await Promise.race([check(scope), late])
     return undefined

@@ -6,6 +6,11 @@ import { join } from 'node:path'
 export class Scope {
   #endings = []
 
+  /** @param {number} timeoutMs what the check has: more where everything is slow */
+  constructor(timeoutMs) {
+    this.timeoutMs = timeoutMs
+  }
+
   after(ending) {
     this.#endings.push(ending)
   }

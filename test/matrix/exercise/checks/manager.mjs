@@ -20,7 +20,11 @@ export const manager = {
   },
 
   async 'a service reports its reload'(scope) {
-    const service = serviceOf(scope, { type: 'notify-reload', startTimeoutMs: 10_000 })
+    const service = serviceOf(scope, {
+      type: 'notify-reload',
+      // Before the check itself gives up.
+      startTimeoutMs: scope.timeoutMs / 2,
+    })
     await service.start()
     await service.reload()
     assert.equal(service.statusText, 'reloaded')
