@@ -164,7 +164,14 @@ async function muslFolder(name) {
   return folder
 }
 
+/** @type {Promise<void> | undefined} */
+let arm64Build
+
 async function buildForArm64() {
+  await (arm64Build ??= crossBuild())
+}
+
+async function crossBuild() {
   const compiler = await crossCompiler()
   const env = { ...process.env, CC: compiler }
   await runQuietly(process.execPath, [join(syscalls, 'native/build.js'), '--arch', 'arm64'], {
@@ -176,7 +183,7 @@ async function buildForArm64() {
 /** @param {import('./runtimes/pinned.js').Pinned} pinned */
 async function onArm64(pinned) {
   await need('qemu-user-static', 'qemu-aarch64-static', '--version')
-  await crossCompiler()
+  await buildForArm64()
   if (!existsSync(ARM64_ROOT))
     throw new Missing(`no ${ARM64_ROOT}: apt-get install libc6-dev-arm64-cross`)
   const node = await qemuNode(await fetchPinned(pinned, say), scratch)
