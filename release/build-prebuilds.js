@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { runQuietly } from '../test/support/run-quietly.js'
 import { Missing } from '../test/support/outcomes.js'
 
-/** What is published, and the compiler that makes it on a machine of another kind. */
-export const COMPILERS = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' }
+/** What is published, and the compiler that makes it on a machine of another kind; its own has just `cc`. */
+const CROSS_COMPILERS = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' }
 
 /**
  * Builds the addon for every architecture, each twice and in two folders: what is published must not depend on when
@@ -21,7 +21,7 @@ export async function buildPrebuilds(checkout) {
   try {
     /** @type {Record<string, Buffer>} */
     const binaries = {}
-    for (const arch of Object.keys(COMPILERS)) {
+    for (const arch of /** @type {const} */ (['x64', 'arm64'])) {
       const [first, second] = [await build(syscalls, arch), await build(elsewhere, arch)]
       if (!first.equals(second)) throw new Error(`two builds for ${arch} differ`)
       binaries[arch] = first
@@ -34,14 +34,14 @@ export async function buildPrebuilds(checkout) {
 
 /**
  * @param {string} syscalls
- * @param {string} arch
+ * @param {keyof typeof CROSS_COMPILERS} arch
  */
 async function build(syscalls, arch) {
-  const compiler = COMPILERS[/** @type {keyof typeof COMPILERS} */ (arch)]
+  const compiler = arch === process.arch ? 'cc' : CROSS_COMPILERS[arch]
   try {
     await runQuietly(compiler, ['--version'])
   } catch {
-    const debianPackage = arch === 'arm64' ? 'gcc-aarch64-linux-gnu' : 'gcc-x86-64-linux-gnu'
+    const debianPackage = `gcc${{ x64: '-x86-64', arm64: '-aarch64' }[arch]}-linux-gnu`
     throw new Missing(`${compiler} does not work here: apt-get install ${debianPackage}`)
   }
   const { CFLAGS: _, ...env } = process.env
