@@ -17,6 +17,11 @@ export function works(...command: [string, ...string[]]): boolean {
   }
 }
 
+/** Whether a file exists; otherwise the same as {@link works}. */
+export function isThere(file: string): boolean {
+  return existsSync(file) || skip(`tests need ${file}`)
+}
+
 /** Whether this is root; otherwise the same as {@link works}. */
 export function isRoot(): boolean {
   return process.getuid?.() === 0 || skip('tests need root')

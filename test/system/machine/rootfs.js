@@ -3,9 +3,9 @@ import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
 import { access, mkdir, readdir, rename } from 'node:fs/promises'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { cacheFolder } from '../../support/cache-folder.js'
 import { outcomeOf } from './outcome.js'
 
 /**
@@ -104,11 +104,6 @@ function recipeFor(suite) {
     '--format=directory',
     suite,
   ]
-}
-
-function cacheFolder() {
-  const { SDBRIDGE_CACHE_DIR, XDG_CACHE_HOME } = process.env
-  return SDBRIDGE_CACHE_DIR || join(XDG_CACHE_HOME || join(homedir(), '.cache'), 'sdbridge')
 }
 
 /**

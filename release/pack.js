@@ -1,0 +1,50 @@
+#!/usr/bin/env node
+// @ts-check
+import { readdirSync, statSync, writeFileSync } from 'node:fs'
+import { basename, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { runQuietly } from '../test/support/run-quietly.js'
+import { packPackages } from './pack-packages.js'
+
+const HELP = `Makes the tarballs that a release publishes, from a clean copy of this checkout.
+
+Usage: node release/pack.js [--out FOLDER]
+
+  --out FOLDER  new or empty; default: release/out
+  --help
+
+Beside the tarballs it writes SHA512SUMS, for \`sha512sum -c\`. Each binary is built twice and compared. To test exactly
+these tarballs: node test/packages/run.js --tarballs FOLDER
+`
+
+const { values } = parseArgs({
+  options: {
+    out: { type: 'string', default: 'release/out' },
+    help: { type: 'boolean', default: false },
+  },
+})
+if (values.help) process.stdout.write(HELP)
+else process.exitCode = await main(resolve(values.out))
+
+/** @param {string} out */
+async function main(out) {
+  if (statSync(out, { throwIfNoEntry: false }) !== undefined && readdirSync(out).length > 0) {
+    process.stderr.write(`${out} is not empty\n`)
+    return 2
+  }
+  const changes = await runQuietly('git', ['status', '--porcelain'])
+  if (changes !== '') process.stdout.write(`NOT AS COMMITTED:\n${changes}\n`)
+  const packed = await packPackages(out, (line) => process.stdout.write(`${line}\n`))
+  const sums = packed.map(({ file, integrity }) => {
+    const hex = Buffer.from(integrity.slice('sha512-'.length), 'base64').toString('hex')
+    return `${hex}  ${basename(file)}\n`
+  })
+  writeFileSync(join(out, 'SHA512SUMS'), sums.join(''))
+  process.stdout.write(`\n${out}:\n`)
+  for (const { file, integrity } of packed) {
+    process.stdout.write(
+      `${basename(file).padEnd(34)} ${statSync(file).size} bytes, ${integrity}\n`,
+    )
+  }
+  return 0
+}

@@ -1,0 +1,19 @@
+// Every check: its name, and a function that gets a Scope and throws when something is wrong. A new one goes into
+// the file of its subject; a new file is named here.
+import { datagrams } from './datagrams.mjs'
+import { descriptors } from './descriptors.mjs'
+import { errors } from './errors.mjs'
+import { manager } from './manager.mjs'
+import { notifications } from './notifications.mjs'
+import { sockets } from './sockets.mjs'
+import { threads } from './threads.mjs'
+
+export const allChecks = {
+  ...datagrams,
+  ...descriptors,
+  ...sockets,
+  ...notifications,
+  ...manager,
+  ...threads,
+  ...errors,
+}

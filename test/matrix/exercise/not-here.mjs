@@ -1,0 +1,54 @@
+// What an environment cannot do, and why that is not ours. A check is named by the beginning of its name; it is
+// tried all the same and must fail with `error`, unless it is `untried` because it would hang or crash.
+
+/** @type {Record<string, Record<string, { reason: string, error?: RegExp, untried?: true }>>} */
+const LIST = {
+  'qemu-user': {
+    // Its table of socket options (linux-user/syscall.c, do_setsockopt) ends before Linux 6.5; the addon treats
+    // that as an old kernel, and the message arrives without a pidfd.
+    'a pidfd of the sender arrives': {
+      reason: 'qemu does not know SO_PASSPIDFD',
+      error: /no pidfd/,
+    },
+  },
+  bun: {
+    // Seen in 1.4.5. systemd wants the time since the machine's start, and would not count the reload either.
+    'a service reports its reload': {
+      reason:
+        'process.hrtime() counts from the start of the process, and MONOTONIC_USEC= is taken from it',
+      error: /no RELOADING=1 with MONOTONIC_USEC=/,
+    },
+  },
+  'not root': {
+    'a process that waits gives up root': {
+      reason: 'only root has something to give up',
+      untried: true,
+    },
+  },
+}
+
+/** Environments that can do everything, as far as it is known. */
+const others = new Set(['musl', 'valgrind'])
+
+/** What can be found out from inside, and what the caller knows beside it. */
+export function currentEnvironments(named) {
+  const unknown = named.filter((name) => !(name in LIST) && !others.has(name))
+  if (unknown.length > 0) throw new Error(`unknown environment: ${unknown.join(', ')}`)
+  return [
+    ...named,
+    ...(process.versions.bun !== undefined && !named.includes('bun') ? ['bun'] : []),
+    ...(process.getuid() === 0 ? [] : ['not root']),
+  ]
+}
+
+/** Why this check is not expected to pass here, if so. */
+export function notHere(name, environments) {
+  for (const environment of environments) {
+    for (const [beginning, absence] of Object.entries(LIST[environment] ?? {})) {
+      if (name.startsWith(beginning)) {
+        return { ...absence, reason: `${environment}: ${absence.reason}` }
+      }
+    }
+  }
+  return undefined
+}

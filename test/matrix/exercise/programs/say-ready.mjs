@@ -1,0 +1,3 @@
+import { ready } from '@sdbridge/notify'
+
+process.stdout.write(`${await ready()}\n`)

@@ -1,0 +1,49 @@
+// @ts-check
+import { createHash } from 'node:crypto'
+import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { cacheFolder } from '../../support/cache-folder.js'
+import { runQuietly } from '../../support/run-quietly.js'
+
+/**
+ * The one file of a pinned package that is executed, in the cache. Fetched when it is not there; a package whose
+ * content is another is not even unpacked.
+ *
+ * @param {import('./pinned.js').Pinned} pinned
+ * @param {(line: string) => void} say
+ * @returns {Promise<string>}
+ */
+export async function fetchPinned(pinned, say) {
+  const { package: name, version, file, integrity } = pinned
+  const cache = join(cacheFolder(), 'runtimes')
+  // The name holds the content's hash: another pin is another folder.
+  const tag = createHash('sha256').update(integrity).digest('hex').slice(0, 12)
+  const folder = join(cache, `${basename(name)}-${version}-${tag}`)
+  const wanted = join(folder, basename(file))
+  if (existsSync(wanted)) return wanted
+
+  await mkdir(cache, { recursive: true })
+  const partial = await mkdtemp(join(cache, 'partial-'))
+  try {
+    say(`fetching ${name}@${version}`)
+    const args = ['pack', '--silent', '--ignore-scripts', '--pack-destination', partial]
+    const output = await runQuietly('npm', [...args, `${name}@${version}`])
+    const tarball = join(partial, output.trim().split('\n').at(-1) ?? '')
+    const found = createHash('sha512')
+      .update(await readFile(tarball))
+      .digest('base64')
+    if (`sha512-${found}` !== integrity) {
+      throw new Error(`${name}@${version} is sha512-${found}, and pinned is ${integrity}`)
+    }
+    const members = ['--strip-components', String(file.split('/').length), `package/${file}`]
+    await runQuietly('tar', ['-xzf', tarball, '-C', partial, ...members])
+    await rm(tarball)
+    await chmod(join(partial, basename(file)), 0o755)
+    await rm(folder, { recursive: true, force: true })
+    await rename(partial, folder)
+    return wanted
+  } finally {
+    await rm(partial, { recursive: true, force: true })
+  }
+}

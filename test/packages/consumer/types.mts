@@ -1,0 +1,47 @@
+// What a user's compiler is asked. It is compiled and not run.
+import { createServer, type Server } from 'node:net'
+import { type InheritedFd, listenFds, type ListenFdsError } from '@sdbridge/listen-fds'
+import { Service, type ServiceOptions, type SubState } from '@sdbridge/manager'
+import {
+  type Assignments,
+  notify,
+  type NotifyError,
+  ready,
+  type Watchdog,
+  watchdog,
+} from '@sdbridge/notify'
+import { type Notification, NotifyReceiver } from '@sdbridge/notify/receiver'
+import {
+  DatagramSocket,
+  describeSocket,
+  type SocketAddress,
+  type SystemError,
+} from '@sdbridge/syscalls'
+
+const sockets: readonly InheritedFd[] = listenFds()
+const server: Server = createServer().listen(sockets[0]?.expect('tcp-listener') ?? 8080)
+
+const assignments: Assignments = { ready: true, status: 'up' }
+const sent: boolean = await notify(assignments, { fds: [1] })
+const keepAlive: Watchdog = watchdog()
+await ready()
+// @ts-expect-error READY=0 has no meaning.
+await notify({ ready: false })
+
+const options: ServiceOptions = { command: ['node', 'server.js'], type: 'notify-reload' }
+const service = new Service(options)
+service.on('state', (state: SubState) => state)
+// @ts-expect-error There is no such event.
+service.on('stat', () => {})
+
+const receiver = new NotifyReceiver({
+  onNotification: (notification: Notification) => notification.takeFds(),
+})
+const socket = new DatagramSocket('unix')
+const address: SocketAddress = { family: 'unix', path: receiver.address }
+socket.receive({ onMessages: () => {}, onError: (error: SystemError) => error.errno })
+const codes: string[] = [new Error() as NotifyError, new Error() as ListenFdsError].map(
+  (e) => e.code,
+)
+
+export { address, codes, describeSocket, keepAlive, sent, server }

@@ -1,0 +1,59 @@
+// @ts-check
+import assert from 'node:assert/strict'
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { runQuietly } from '../support/run-quietly.js'
+
+const packages = fileURLToPath(new URL('../../packages', import.meta.url))
+
+/** What a package needs at run time, beside the others of this repository. */
+const DEPENDENCIES = new Set(['debug'])
+const LICENSE = /^MIT License\n\nCopyright/
+
+/**
+ * A tarball holds what it should, and not a file more: each source, what the compiler made of it, and the few others.
+ *
+ * @param {import('../../release/pack-packages.js').Packed} packed
+ */
+export async function checkShape({ name, version, file }) {
+  const folder = name.replace('@sdbridge/', '')
+  const listing = await runQuietly('tar', ['-tzf', file])
+  const found = listing.trim().split('\n')
+  assert.deepEqual(found.toSorted(), expectedFiles(folder).toSorted())
+
+  const manifest = JSON.parse(await runQuietly('tar', ['-xzOf', file, 'package/package.json']))
+  assert.equal(manifest.version, version)
+  assert.equal(manifest.license, 'MIT')
+  assert.ok(manifest.keywords.length > 0, 'keywords')
+  // No script of ours runs at anybody's installation, and npm must not think of node-gyp.
+  const scripts = Object.keys(manifest.scripts ?? {})
+  const runByItself = scripts.filter((script) => /install|prepare|prepublish/.test(script))
+  assert.deepEqual(runByItself, [])
+  assert.equal(manifest.gypfile, undefined)
+  for (const [dependency, range] of Object.entries(manifest.dependencies ?? {})) {
+    const isOurs = dependency.startsWith('@sdbridge/')
+    assert.ok(isOurs || DEPENDENCIES.has(dependency), dependency)
+    assert.match(String(range), /^\d+\.\d+\.\d+$/, `${dependency} is pinned`)
+  }
+  for (const field of ['optionalDependencies', 'peerDependencies', 'bundleDependencies']) {
+    assert.equal(manifest[field], undefined, field)
+  }
+  assert.match(await runQuietly('tar', ['-xzOf', file, 'package/LICENSE']), LICENSE)
+}
+
+/** @param {string} folder */
+function expectedFiles(folder) {
+  const sources = readdirSync(join(packages, folder, 'src'), { recursive: true })
+  const files = ['LICENSE', 'README.md', 'package.json']
+  for (const source of sources.map(String).filter((each) => each.endsWith('.ts'))) {
+    files.push(`src/${source}`)
+    const compiled = source.replace(/\.ts$/, '')
+    for (const end of ['.js', '.js.map', '.d.ts', '.d.ts.map']) files.push(`dist/${compiled}${end}`)
+  }
+  if (existsSync(join(packages, folder, 'bin'))) {
+    files.push(...readdirSync(join(packages, folder, 'bin')).map((each) => `bin/${each}`))
+  }
+  if (folder === 'syscalls') files.push('prebuilds/linux-arm64.node', 'prebuilds/linux-x64.node')
+  return files.map((each) => `package/${each}`)
+}
