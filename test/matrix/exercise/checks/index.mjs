@@ -1,10 +1,12 @@
 // Every check: its name, and a function that gets a Scope and throws when something is wrong. A new one goes into
 // the file of its subject; a new file is named here.
+import { connections } from './connections.mjs'
 import { datagrams } from './datagrams.mjs'
 import { descriptors } from './descriptors.mjs'
 import { errors } from './errors.mjs'
 import { manager } from './manager.mjs'
 import { notifications } from './notifications.mjs'
+import { processes } from './processes.mjs'
 import { sockets } from './sockets.mjs'
 import { threads } from './threads.mjs'
 
@@ -12,6 +14,8 @@ export const allChecks = {
   ...datagrams,
   ...descriptors,
   ...sockets,
+  ...connections,
+  ...processes,
   ...notifications,
   ...manager,
   ...threads,
