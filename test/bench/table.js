@@ -24,7 +24,7 @@ export function rowsOf({ unit, results }) {
       `${format(time.low)} … ${format(time.high)}`,
       ...(hasCpu ? [nanoseconds(cpu ?? Number.NaN)] : []),
       // More than was sent would be our mistake, and shall be seen.
-      arrived === undefined || arrived === 1 ? '' : `${(arrived * 100).toFixed(0)} % arrived`,
+      arrived === undefined || arrived === 1 ? '' : `${percent(arrived)} % arrived`,
     ]
   })
   return [head, ...rows.map((row) => [...row, ...Array(head.length - row.length).fill('')])]
@@ -46,6 +46,12 @@ export function textTable(comparison) {
       .trimEnd(),
   )
   return `${comparison.title}\n${lines.join('\n')}\n`
+}
+
+// Cut, not rounded: nearly all is not all.
+/** @param {number} part */
+function percent(part) {
+  return (Math.floor(part * 1000) / 10).toFixed(1)
 }
 
 /** @param {number} ratio */
