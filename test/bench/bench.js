@@ -3,7 +3,6 @@ import { writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { groups } from './groups.js'
 import { describeMachine } from './machine.js'
-import { markdownOf } from './markdown.js'
 import { handedOver, runAsUnderSystemd } from './network.js'
 import { installRival, RIVALS } from './rivals.js'
 import { compare } from './rounds.js'
@@ -81,7 +80,10 @@ async function main() {
   if (values.json !== undefined) {
     writeFileSync(values.json, `${JSON.stringify(report, undefined, 2)}\n`)
   }
-  if (values.write) writeFileSync(DOCUMENT, markdownOf(report))
+  if (values.write) {
+    const { markdownOf } = await import('./markdown.js')
+    writeFileSync(DOCUMENT, await markdownOf(report))
+  }
 }
 
 /** @returns {Promise<Record<string, string>>} Why a rival is not here. */

@@ -13,6 +13,7 @@ import { floodGroup, sendGroup } from './send-groups.js'
  * @property {string} title What its numbers are.
  * @property {string} method How they come about.
  * @property {'ns' | 'ms'} unit
+ * @property {string} [second] The title of another one to compare with.
  * @property {Contestant[]} contestants The first is what the others are compared with.
  */
 

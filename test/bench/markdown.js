@@ -1,3 +1,4 @@
+import { format, resolveConfig } from 'prettier'
 import { rowsOf } from './table.js'
 
 /**
@@ -5,8 +6,8 @@ import { rowsOf } from './table.js'
  *
  * @param {import('./bench.js').Report} report
  */
-export function markdownOf({ machine, options, missing, comparisons }) {
-  return [
+export async function markdownOf({ machine, options, missing, comparisons }) {
+  const lines = [
     '# Benchmarks',
     '',
     '<!-- Written by `pnpm bench --write`. Do not edit. -->',
@@ -14,10 +15,9 @@ export function markdownOf({ machine, options, missing, comparisons }) {
     'What is left in JavaScript of the speed of C, and what libsystemd and other packages make of it. `pnpm bench` makes',
     'these tables on any machine; only ratios of one run mean anything.',
     '',
-    ...[
-      '- A ratio of 1 is as fast as the first row of its table, 0.5 takes twice the time. Higher is better.',
-    ],
-    `- The contestants run in turns, ${options.rounds} rounds, each in a process of its own that warms up first, with`,
+    '- A ratio of 1 is as fast as the first row of its table, 0.5 takes twice the time. Higher is better. "× libsystemd" is',
+    '  the same beside sd_notify() in C.',
+    `- The contestants run in turns, ${options.rounds} times, each in a process of its own that warms up first, with`,
     `  ${options.count.toLocaleString('en')} messages of ten bytes (\`WATCHDOG=1\`). The numbers are medians, with the quartiles beside them.`,
     '- "CPU ns" is the processor time of the process, all its threads and the kernel included, for a message.',
     '- Root runs it in a network namespace of its own, where a queue holds 512 messages, as under systemd. The kernel’s',
@@ -29,8 +29,9 @@ export function markdownOf({ machine, options, missing, comparisons }) {
     ...Object.entries(machine).map(([name, value]) => `| ${name} | ${value} |`),
     ...missing.map((sentence) => `\nNot here: ${sentence}`),
     ...comparisons.flatMap((comparison) => ['', ...section(comparison)]),
-    '',
-  ].join('\n')
+  ]
+  const config = await resolveConfig(import.meta.filename)
+  return await format(lines.join('\n'), { ...config, parser: 'markdown' })
 }
 
 /** @param {import('./rounds.js').Comparison} comparison */

@@ -9,7 +9,7 @@
  *   peer receive PATH COUNT           receives with credentials and room for descriptors
  *
  * A receiver prints a line when it has its name. At the end comes one line of JSON: nanoseconds on the clock
- * and of the processor, and the number of messages; a sender has sent a fifth more, to warm up, and a
+ * and of the processor, and the number of messages; a sender has sent half as many more, to warm up, and a
  * receiver has received that. Exit code 77: there is no libsystemd. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BURST = 200, PAUSE_NS = 2000000, WARM_UP = 5 /* one part in so many */ };
+enum { BURST = 200, PAUSE_NS = 2000000, WARM_UP = 2 /* one part in so many */ };
 
 static const char message[] = "WATCHDOG=1";
 static volatile sig_atomic_t stopped;

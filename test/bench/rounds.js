@@ -11,6 +11,7 @@ import { spreadOf } from './statistics.js'
  * @property {string} title
  * @property {import('./statistics.js').Spread} [time] In the group's unit.
  * @property {number} [ratio]
+ * @property {number} [secondRatio] The same, beside the group's second.
  * @property {number} [cpu] Nanoseconds of the processor, the median.
  * @property {number} [arrived] The part of what was sent that arrived.
  */
@@ -38,21 +39,27 @@ export async function compare(group, rounds, tell) {
       if (sample !== undefined) samples.get(title)?.push(sample)
     }
   }
-  const reference = spreadOf([...samples.values()][0]?.map(({ time }) => time) ?? []).median
-  const results = [...samples].map(([title, all]) => resultOf(title, all, group.unit, reference))
+  const results = [...samples].map(([title, all]) => resultOf(title, all, group.unit))
+  const first = results[0]?.time
+  const second = results.find(({ title }) => title === group.second)?.time
+  for (const result of results) {
+    if (result.time === undefined) continue
+    if (first !== undefined) result.ratio = first.median / result.time.median
+    if (second !== undefined) result.secondRatio = second.median / result.time.median
+  }
   return { ...about, results }
 }
 
-/** @param {string} title @param {Sample[]} samples @param {Group['unit']} unit @param {number} reference @returns {Result} */
-function resultOf(title, samples, unit, reference) {
+/** @param {string} title @param {Sample[]} samples @param {Group['unit']} unit @returns {Result} */
+function resultOf(title, samples, unit) {
   if (samples.length === 0) return { title }
   const time = spreadOf(samples.map((sample) => sample.time / NANOSECONDS[unit]))
-  const result = { title, time, ratio: reference / NANOSECONDS[unit] / time.median }
   const cpu = samples.map((sample) => sample.cpu).filter((each) => each !== undefined)
   const sent = sum(samples.map((sample) => sample.sent ?? 0))
   const arrived = sum(samples.map((sample) => sample.arrived ?? 0))
   return {
-    ...result,
+    title,
+    time,
     ...(cpu.length > 0 && { cpu: spreadOf(cpu).median }),
     ...(sent > 0 && { arrived: arrived / sent }),
   }

@@ -4,17 +4,27 @@
 export function rowsOf({ unit, results }) {
   const format = unit === 'ms' ? milliseconds : nanoseconds
   const hasCpu = results.some(({ cpu }) => cpu !== undefined)
-  const head = ['', 'ratio', unit, 'quartiles', ...(hasCpu ? ['CPU ns'] : []), '']
-  const rows = results.map(({ title, time, ratio, cpu, arrived }) => {
+  const hasSecond = results.some(({ secondRatio }) => secondRatio !== undefined)
+  const head = [
+    '',
+    'ratio',
+    ...(hasSecond ? ['× libsystemd'] : []),
+    unit,
+    'quartiles',
+    ...(hasCpu ? ['CPU ns'] : []),
+    '',
+  ]
+  const rows = results.map(({ title, time, ratio, secondRatio, cpu, arrived }) => {
     if (time === undefined || ratio === undefined) return [title, 'not here']
     return [
       title,
-      ratio < 0.01 ? ratio.toFixed(4) : ratio.toFixed(2),
+      short(ratio),
+      ...(hasSecond ? [short(secondRatio ?? Number.NaN)] : []),
       format(time.median),
       `${format(time.low)} … ${format(time.high)}`,
       ...(hasCpu ? [nanoseconds(cpu ?? Number.NaN)] : []),
       // More than was sent would be our mistake, and shall be seen.
-      arrived === undefined || arrived === 1 ? '' : `${(arrived * 100).toFixed(0)} % arrived`,
+      arrived === undefined || arrived === 1 ? '' : `${percent(arrived)} % arrived`,
     ]
   })
   return [head, ...rows.map((row) => [...row, ...Array(head.length - row.length).fill('')])]
@@ -36,6 +46,18 @@ export function textTable(comparison) {
       .trimEnd(),
   )
   return `${comparison.title}\n${lines.join('\n')}\n`
+}
+
+// Cut, not rounded: nearly all is not all.
+/** @param {number} part */
+function percent(part) {
+  return (Math.floor(part * 1000) / 10).toFixed(1)
+}
+
+/** @param {number} ratio */
+function short(ratio) {
+  if (Number.isNaN(ratio)) return ''
+  return ratio < 0.01 ? ratio.toFixed(4) : ratio.toFixed(2)
 }
 
 /** @param {number} column @param {string[]} row */

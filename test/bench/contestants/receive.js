@@ -1,7 +1,7 @@
 // One contestant that receives in JavaScript: `node receive.js KIND PATH COUNT`, as `peer receive`.
 import { receivers } from './receivers.js'
 
-const WARM_UP = 5
+const WARM_UP = 2
 
 const [kind = '', path = '', wanted = ''] = process.argv.slice(2)
 const warmUp = Math.floor(Number(wanted) / WARM_UP)

@@ -3,7 +3,7 @@ import { senders } from './senders.js'
 
 const BURST = 200
 const PAUSE_NS = 2_000_000n
-const WARM_UP = 5
+const WARM_UP = 2
 
 const [kind = '', path = '', count = '', pace] = process.argv.slice(2)
 process.env['NOTIFY_SOCKET'] = path

@@ -1,0 +1,40 @@
+import { execFileSync } from 'node:child_process'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+import type { Report } from './bench/bench.js'
+import { temporaryDirectory } from './support/temporary-directory.js'
+
+const BENCH = fileURLToPath(new URL('bench/bench.js', import.meta.url))
+
+// No time is asserted, and so few messages say nothing about any.
+test('the benchmark runs, and what is compared has arrived', { timeout: 120_000 }, () => {
+  const directory = temporaryDirectory()
+  const json = join(directory, 'report.json')
+  const options = ['--rounds', '1', '--count', '1000', '--no-rivals', '--json', json]
+  const table = execFileSync(process.execPath, [BENCH, ...options], {
+    encoding: 'utf8',
+    env: { ...process.env, TMPDIR: directory },
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  expect(table).toContain('notify({ watchdog: true })')
+  expect(readdirSync(directory)).toEqual(['report.json'])
+  const { comparisons } = JSON.parse(readFileSync(json, 'utf8')) as Report
+  expect(comparisons.map(({ name }) => name)).toEqual(['send', 'flood', 'receive', 'import'])
+  const arrived = Object.fromEntries(
+    comparisons
+      .slice(0, 2)
+      .flatMap(({ name, results }) =>
+        results.map((result) => [`${name}: ${result.title}`, result.arrived] as const),
+      ),
+  )
+  expect(arrived).toMatchObject({
+    'send: C: sendmsg(), connected': 1,
+    'send: notify({ watchdog: true }), each awaited': 1,
+    'send: DatagramSocket.trySend()': 1,
+    'flood: C: sendmsg(), connected': 1,
+    'flood: notify({ watchdog: true }), each awaited': 1,
+    'flood: DatagramSocket.trySend()': 1,
+  })
+})
