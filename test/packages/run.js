@@ -103,10 +103,10 @@ async function asUsers(packed, scratch, outcomes) {
         '--no-fund',
         ...packed.map(({ name }) => name),
       ]
-      return runQuietly('npx', command, { cwd: folder, env: { ...process.env, PATH } })
+      return withWarnings('npx', command, { cwd: folder, env: { ...process.env, PATH } })
     },
     'pnpm 12': (folder) =>
-      runQuietly('npx', [...PNPM, 'add', ...packed.map(({ name }) => name)], {
+      withWarnings('npx', [...PNPM, 'add', ...packed.map(({ name }) => name)], {
         cwd: folder,
         // What it learns from our registry is of no use to anybody.
         env: { ...process.env, PNPM_CONFIG_CACHE_DIR: join(folder, 'cache') },
@@ -147,9 +147,9 @@ async function asUsers(packed, scratch, outcomes) {
     for (const pinned of NODE_X64) {
       await outcomes.run(`${manager}: require() on Node ${pinned.version}`, async () => {
         const node = await fetchPinned(pinned, say)
-        // Standard error too: no warning of an experiment.
-        const command = ['-c', '"$1" require.cjs 2>&1', 'sh', node]
-        assert.equal(await runQuietly('sh', command, { cwd: folder }), 'received\n')
+        // No warning of an experiment.
+        const output = await withWarnings(node, ['require.cjs'], { cwd: folder })
+        assert.equal(output, 'received\n')
       })
     }
     for (const [module, moduleResolution] of [
@@ -181,6 +181,17 @@ async function asUsers(packed, scratch, outcomes) {
     }
   }
   registry.close()
+}
+
+/**
+ * Like runQuietly, with standard error in what it returns.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {import('node:child_process').SpawnOptionsWithoutStdio} options
+ */
+async function withWarnings(command, args, options) {
+  return runQuietly('sh', ['-c', '"$@" 2>&1', 'sh', command, ...args], options)
 }
 
 /**
