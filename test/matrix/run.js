@@ -49,6 +49,8 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
 /** @typedef {import('../support/outcomes.js').Counts} Counts */
 /** Of what all parts for x64 have run. @type {string | undefined} */
 let binary
+/** For all parts that need it. @type {Promise<void> | undefined} */
+let arm64Build
 /** @type {Record<string, () => Promise<Counts & { remark?: string } | void>>} */
 const parts = {
   'x64: one binary': async () => {
@@ -163,9 +165,6 @@ async function muslFolder(name) {
   mkdirSync(folder)
   return folder
 }
-
-/** @type {Promise<void> | undefined} */
-let arm64Build
 
 async function buildForArm64() {
   await (arm64Build ??= crossBuild())
