@@ -41,7 +41,7 @@ const { values } = parseArgs({
 })
 
 const scratch = mkdtempSync(join(tmpdir(), 'sdbridge-matrix-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 9 }))
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.once(signal, () => process.exit(1))
 }

@@ -53,7 +53,7 @@ if (values.help) {
   process.stdout.write(HELP)
 } else {
   const scratch = mkdtempSync(join(tmpdir(), 'sdbridge-packages-'))
-  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 9 }))
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
     process.once(signal, () => process.exit(1))
   }

@@ -25,7 +25,7 @@ export async function fetchPinned(pinned, say) {
 
   await mkdir(cache, { recursive: true })
   const partial = await mkdtemp(join(cache, 'partial-'))
-  const removePartial = () => rmSync(partial, { recursive: true, force: true })
+  const removePartial = () => rmSync(partial, { recursive: true, force: true, maxRetries: 9 })
   process.on('exit', removePartial)
   try {
     say(`fetching ${name}@${version}`)
