@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util'
 import { PNPM } from '../../release/clean-checkout.js'
 import { packPackages } from '../../release/pack-packages.js'
 import { fetchPinned } from '../matrix/runtimes/fetch-pinned.js'
-import { NODE_X64 } from '../matrix/runtimes/pinned.js'
+import { NODE_HERE } from '../matrix/runtimes/pinned.js'
 import { Outcomes, say } from '../support/outcomes.js'
 import { runQuietly } from '../support/run-quietly.js'
 import { registryOf } from './registry.js'
@@ -89,7 +89,7 @@ async function main(scratch) {
 async function asUsers(packed, scratch, outcomes) {
   const registry = await registryOf(packed)
   // npm 12 does not run on Node 20.
-  const [, newer] = NODE_X64
+  const [, newer] = NODE_HERE
   if (newer === undefined) throw new Error('no Node for npm')
   /** @type {Record<string, (folder: string) => Promise<string>>} */
   const managers = {
@@ -144,7 +144,7 @@ async function asUsers(packed, scratch, outcomes) {
       const output = await runQuietly(join(folder, 'node_modules/.bin/sdrun'), ['--help'])
       assert.match(output, /--listen-stream/)
     })
-    for (const pinned of NODE_X64) {
+    for (const pinned of NODE_HERE) {
       await outcomes.run(`${manager}: require() on Node ${pinned.version}`, async () => {
         const node = await fetchPinned(pinned, say)
         // No warning of an experiment.
