@@ -25,7 +25,7 @@ import { cleanCheckout, PNPM } from './clean-checkout.js'
 export async function packPackages(destination, say) {
   mkdirSync(destination, { recursive: true })
   const checkout = mkdtempSync(join(tmpdir(), 'sdbridge-release-'))
-  const removeCheckout = () => rmSync(checkout, { recursive: true, force: true })
+  const removeCheckout = () => rmSync(checkout, { recursive: true, force: true, maxRetries: 9 })
   process.on('exit', removeCheckout)
   try {
     say('a clean checkout, with what it needs')

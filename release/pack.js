@@ -23,6 +23,10 @@ const { values } = parseArgs({
     help: { type: 'boolean', default: false },
   },
 })
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
+  // So that what is to be removed at the exit is.
+  process.once(signal, () => process.exit(1))
+}
 if (values.help) process.stdout.write(HELP)
 else process.exitCode = await main(resolve(values.out))
 

@@ -12,7 +12,7 @@ import { Missing, Outcomes, say } from '../support/outcomes.js'
 import { runQuietly } from '../support/run-quietly.js'
 import { fetchPinned } from './runtimes/fetch-pinned.js'
 import { MUSL_LOADER, muslNode, onMusl } from './runtimes/musl-node.js'
-import { BUN, NODE_ARM64, NODE_X64, PNPM_IN_NODE_FOR_MUSL } from './runtimes/pinned.js'
+import { BUN, NODE_ARM64, NODE_HERE, PNPM_IN_NODE_FOR_MUSL } from './runtimes/pinned.js'
 import { ARM64_ROOT, qemuNode } from './runtimes/qemu-node.js'
 
 const HELP = `Runs what this checkout has built on other runtimes: the same compiled file on all of x64.
@@ -41,22 +41,24 @@ const { values } = parseArgs({
 })
 
 const scratch = mkdtempSync(join(tmpdir(), 'sdbridge-matrix-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 9 }))
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
   process.once(signal, () => process.exit(1))
 }
 
 /** @typedef {import('../support/outcomes.js').Counts} Counts */
-/** Of what all parts for x64 have run. @type {string | undefined} */
+/** What all parts without an emulator have run. @type {string | undefined} */
 let binary
+/** For all parts that need it. @type {Promise<void> | undefined} */
+let arm64Build
 /** @type {Record<string, () => Promise<Counts & { remark?: string } | void>>} */
 const parts = {
-  'x64: one binary': async () => {
-    binary = fingerprint('x64')
+  'one binary': async () => {
+    binary = fingerprint(process.arch)
     say(binary)
   },
   ...Object.fromEntries(
-    NODE_X64.flatMap((pinned) => {
+    NODE_HERE.flatMap((pinned) => {
       const [line] = pinned.version.split('.')
       /** @type {[string, () => Promise<Counts>][]} */
       const both = [
@@ -69,7 +71,10 @@ const parts = {
   ),
   'musl: Node 26: exercise': onMuslNode,
   'musl: Bun: exercise': onMuslBun,
-  'Bun: exercise': async () => exercise(await fetchPinned(BUN.glibc, say)),
+  'Bun: exercise': async () => {
+    needX64()
+    return exercise(await fetchPinned(BUN.glibc, say))
+  },
   'arm64: cross build': buildForArm64,
   ...Object.fromEntries(
     NODE_ARM64.map((pinned) => [
@@ -77,8 +82,8 @@ const parts = {
       () => onArm64(pinned),
     ]),
   ),
-  'x64: still the same binary': async () => {
-    const now = fingerprint('x64')
+  'still the same binary': async () => {
+    const now = fingerprint(process.arch)
     if (binary !== undefined && binary !== now) throw new Error(`${now}; it was ${binary}`)
   },
 }
@@ -158,14 +163,11 @@ async function onMuslBun() {
 async function muslFolder(name) {
   await need('musl-tools', 'musl-gcc', '-dumpversion')
   if (!existsSync(MUSL_LOADER)) throw new Missing(`no ${MUSL_LOADER}: apt-get install musl`)
-  if (process.arch !== 'x64') throw new Missing('the runtimes for musl are for x64')
+  needX64()
   const folder = join(scratch, `musl-${name}`)
   mkdirSync(folder)
   return folder
 }
-
-/** @type {Promise<void> | undefined} */
-let arm64Build
 
 async function buildForArm64() {
   await (arm64Build ??= crossBuild())
@@ -188,6 +190,10 @@ async function onArm64(pinned) {
     throw new Missing(`no ${ARM64_ROOT}: apt-get install libc6-dev-arm64-cross`)
   const node = await qemuNode(await fetchPinned(pinned, say), scratch)
   return exercise(node, ['--environment', 'qemu-user', '--timeout', '90'])
+}
+
+function needX64() {
+  if (process.arch !== 'x64') throw new Missing('what is pinned for this is for x64')
 }
 
 async function crossCompiler() {

@@ -18,7 +18,7 @@ import { parseArgs } from 'node:util'
 import { PNPM } from '../../release/clean-checkout.js'
 import { packPackages } from '../../release/pack-packages.js'
 import { fetchPinned } from '../matrix/runtimes/fetch-pinned.js'
-import { NODE_X64 } from '../matrix/runtimes/pinned.js'
+import { NODE_HERE } from '../matrix/runtimes/pinned.js'
 import { Outcomes, say } from '../support/outcomes.js'
 import { runQuietly } from '../support/run-quietly.js'
 import { registryOf } from './registry.js'
@@ -53,7 +53,7 @@ if (values.help) {
   process.stdout.write(HELP)
 } else {
   const scratch = mkdtempSync(join(tmpdir(), 'sdbridge-packages-'))
-  process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
+  process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 9 }))
   for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
     process.once(signal, () => process.exit(1))
   }
@@ -89,7 +89,7 @@ async function main(scratch) {
 async function asUsers(packed, scratch, outcomes) {
   const registry = await registryOf(packed)
   // npm 12 does not run on Node 20.
-  const [, newer] = NODE_X64
+  const [, newer] = NODE_HERE
   if (newer === undefined) throw new Error('no Node for npm')
   /** @type {Record<string, (folder: string) => Promise<string>>} */
   const managers = {
@@ -103,10 +103,10 @@ async function asUsers(packed, scratch, outcomes) {
         '--no-fund',
         ...packed.map(({ name }) => name),
       ]
-      return runQuietly('npx', command, { cwd: folder, env: { ...process.env, PATH } })
+      return withWarnings('npx', command, { cwd: folder, env: { ...process.env, PATH } })
     },
     'pnpm 12': (folder) =>
-      runQuietly('npx', [...PNPM, 'add', ...packed.map(({ name }) => name)], {
+      withWarnings('npx', [...PNPM, 'add', ...packed.map(({ name }) => name)], {
         cwd: folder,
         // What it learns from our registry is of no use to anybody.
         env: { ...process.env, PNPM_CONFIG_CACHE_DIR: join(folder, 'cache') },
@@ -144,12 +144,12 @@ async function asUsers(packed, scratch, outcomes) {
       const output = await runQuietly(join(folder, 'node_modules/.bin/sdrun'), ['--help'])
       assert.match(output, /--listen-stream/)
     })
-    for (const pinned of NODE_X64) {
+    for (const pinned of NODE_HERE) {
       await outcomes.run(`${manager}: require() on Node ${pinned.version}`, async () => {
         const node = await fetchPinned(pinned, say)
-        // Standard error too: no warning of an experiment.
-        const command = ['-c', '"$1" require.cjs 2>&1', 'sh', node]
-        assert.equal(await runQuietly('sh', command, { cwd: folder }), 'received\n')
+        // No warning of an experiment.
+        const output = await withWarnings(node, ['require.cjs'], { cwd: folder })
+        assert.equal(output, 'received\n')
       })
     }
     for (const [module, moduleResolution] of [
@@ -181,6 +181,17 @@ async function asUsers(packed, scratch, outcomes) {
     }
   }
   registry.close()
+}
+
+/**
+ * Like runQuietly, with standard error in what it returns.
+ *
+ * @param {string} command
+ * @param {readonly string[]} args
+ * @param {import('node:child_process').SpawnOptionsWithoutStdio} options
+ */
+async function withWarnings(command, args, options) {
+  return runQuietly('sh', ['-c', '"$@" 2>&1', 'sh', command, ...args], options)
 }
 
 /**

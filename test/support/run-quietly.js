@@ -13,6 +13,10 @@ import { text } from 'node:stream/consumers'
  */
 export async function runQuietly(command, args, options = {}) {
   const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] })
+  // Before what it writes to is removed.
+  const end = () => child.kill()
+  process.prependListener('exit', end)
+  child.once('exit', () => process.off('exit', end))
   const failed = once(child, 'error').then(([error]) => {
     throw error
   })

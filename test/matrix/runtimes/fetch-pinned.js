@@ -1,7 +1,7 @@
 // @ts-check
 import { createHash } from 'node:crypto'
 import { chmod, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises'
-import { existsSync } from 'node:fs'
+import { existsSync, rmSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { cacheFolder } from '../../support/cache-folder.js'
 import { runQuietly } from '../../support/run-quietly.js'
@@ -25,6 +25,8 @@ export async function fetchPinned(pinned, say) {
 
   await mkdir(cache, { recursive: true })
   const partial = await mkdtemp(join(cache, 'partial-'))
+  const removePartial = () => rmSync(partial, { recursive: true, force: true, maxRetries: 9 })
+  process.on('exit', removePartial)
   try {
     say(`fetching ${name}@${version}`)
     const args = ['pack', '--silent', '--ignore-scripts', '--pack-destination', partial]
@@ -44,6 +46,7 @@ export async function fetchPinned(pinned, say) {
     await rename(partial, folder)
     return wanted
   } finally {
-    await rm(partial, { recursive: true, force: true })
+    removePartial()
+    process.off('exit', removePartial)
   }
 }

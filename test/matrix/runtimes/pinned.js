@@ -55,6 +55,9 @@ export const NODE_ARM64 = [
   ),
 ]
 
+/** Those that run on this machine as they are. */
+export const NODE_HERE = process.arch === 'arm64' ? NODE_ARM64 : NODE_X64
+
 /**
  * pnpm as one file for musl: the Node 26.0.0 that nodejs.org's unofficial builds make for musl, and a program in it.
  * It is the only Node for musl that the registry has.
