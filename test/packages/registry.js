@@ -8,7 +8,7 @@ import { runQuietly } from '../support/run-quietly.js'
  * A registry, on this machine, that has these tarballs and nothing else: what depends on another of them finds it
  * as a user's package manager would. Other scopes stay with the registry that is configured.
  *
- * @param {readonly import('../../release/pack-packages.js').Packed[]} packed
+ * @param {readonly import('./pack-packages.js').Packed[]} packed
  * @returns {Promise<{ url: string, close: () => void }>}
  */
 export async function registryOf(packed) {

@@ -15,8 +15,8 @@ import { tmpdir } from 'node:os'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { PNPM } from '../../release/clean-checkout.js'
-import { packPackages } from '../../release/pack-packages.js'
+import { PNPM } from './clean-checkout.js'
+import { packPackages } from './pack-packages.js'
 import { fetchPinned } from '../matrix/runtimes/fetch-pinned.js'
 import { NODE_HERE } from '../matrix/runtimes/pinned.js'
 import { Outcomes, say } from '../support/outcomes.js'
@@ -47,7 +47,7 @@ const { values } = parseArgs({
   },
 })
 
-/** @typedef {import('../../release/pack-packages.js').Packed} Packed */
+/** @typedef {import('./pack-packages.js').Packed} Packed */
 
 if (values.help) {
   process.stdout.write(HELP)

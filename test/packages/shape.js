@@ -14,7 +14,7 @@ const LICENSE = /^MIT License\n\nCopyright/
 /**
  * A tarball holds what it should, and not a file more: each source, what the compiler made of it, and the few others.
  *
- * @param {import('../../release/pack-packages.js').Packed} packed
+ * @param {import('./pack-packages.js').Packed} packed
  */
 export async function checkShape({ name, version, file }) {
   const folder = name.replace('@sdbridge/', '')

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
-import { PNPM } from '../../release/clean-checkout.js'
+import { PNPM } from '../packages/clean-checkout.js'
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -1,8 +1,8 @@
 // @ts-check
 import { cpSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import { runQuietly } from '../test/support/run-quietly.js'
-import { Missing } from '../test/support/outcomes.js'
+import { runQuietly } from '../support/run-quietly.js'
+import { Missing } from '../support/outcomes.js'
 
 /** What is published, and the compiler that makes it on a machine of another kind; its own has just `cc`. */
 const CROSS_COMPILERS = { x64: 'x86_64-linux-gnu-gcc', arm64: 'aarch64-linux-gnu-gcc' }

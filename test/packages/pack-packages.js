@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { runQuietly } from '../test/support/run-quietly.js'
+import { runQuietly } from '../support/run-quietly.js'
 import { buildPrebuilds } from './build-prebuilds.js'
 import { cleanCheckout, PNPM } from './clean-checkout.js'
 

@@ -3,14 +3,14 @@
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
-import { runQuietly } from '../test/support/run-quietly.js'
+import { runQuietly } from '../support/run-quietly.js'
 import { packPackages } from './pack-packages.js'
 
 const HELP = `Makes the tarballs that a release publishes, from a clean copy of this checkout.
 
-Usage: node release/pack.js [--out FOLDER]
+Usage: node test/packages/pack.js [--out FOLDER]
 
-  --out FOLDER  new or empty; default: release/out
+  --out FOLDER  new or empty; default: tarballs
   --help
 
 Beside the tarballs it writes SHA512SUMS, for \`sha512sum -c\`. Each binary is built twice and compared. To test exactly
@@ -19,7 +19,7 @@ these tarballs: node test/packages/run.js --tarballs FOLDER
 
 const { values } = parseArgs({
   options: {
-    out: { type: 'string', default: 'release/out' },
+    out: { type: 'string', default: 'tarballs' },
     help: { type: 'boolean', default: false },
   },
 })

@@ -2,9 +2,9 @@
 import { cpSync, mkdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { runQuietly } from '../test/support/run-quietly.js'
+import { runQuietly } from '../support/run-quietly.js'
 
-const repository = fileURLToPath(new URL('..', import.meta.url))
+const repository = fileURLToPath(new URL('../..', import.meta.url))
 
 /** What CONTRIBUTING.md and .ci/run call. */
 export const PNPM = ['-y', 'pnpm@12.21.0']
