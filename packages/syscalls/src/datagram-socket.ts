@@ -104,9 +104,17 @@ export class DatagramSocket {
   receive(options: ReceiveOptions): MessageReceiver {
     if (this.#receiver !== undefined) throw new Error('this socket is received from already')
     if (this.#fd === -1) check(EBADF, 'recvmsg')
-    this.#receiver = new MessageReceiver(this.#fd, options, () => this.#arm())
-    this.#arm()
-    return this.#receiver
+    const receiver = new MessageReceiver(this.#fd, options, () => this.#arm())
+    this.#receiver = receiver
+    try {
+      this.#arm()
+    } catch (error) {
+      // Without descriptors for the waiting, say. It may be tried again.
+      this.#receiver = undefined
+      this.#watcher?.unref()
+      throw error
+    }
+    return receiver
   }
 
   /**
