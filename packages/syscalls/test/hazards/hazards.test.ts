@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import {
   closeFd,
   DatagramSocket,
@@ -78,6 +78,9 @@ test(
 )
 
 test("a Worker whose program closed our threads' descriptors ends", async () => {
+  // The thread that cannot be reached keeps its memory, which AddressSanitizer would call a leak.
+  vi.stubEnv('LSAN_OPTIONS', 'detect_leaks=0')
+  onTestFinished(() => void vi.unstubAllEnvs())
   const outcome = await runHazard('closed-by-others.mjs')
   expect(outcome).toEqual({ ...fine, stdout: 'ended\n' })
 })
