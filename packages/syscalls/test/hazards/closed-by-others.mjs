@@ -1,7 +1,7 @@
 // Closes descriptors that are not the program's to close: those of our threads. The process must end all the same.
-import { closeSync, readdirSync, readlinkSync } from 'node:fs'
+import { readdirSync, readlinkSync } from 'node:fs'
 import { isMainThread, parentPort, Worker } from 'node:worker_threads'
-import { DatagramSocket } from '@sdbridge/syscalls'
+import { closeFd, DatagramSocket } from '@sdbridge/syscalls'
 
 const anonymous = () =>
   readdirSync('/proc/self/fd').filter((fd) => {
@@ -27,6 +27,7 @@ if (isMainThread) {
   socket.receive({ onMessages() {}, onError() {} })
   const ours = anonymous().filter((fd) => !before.includes(fd))
   if (ours.length !== 2) throw new Error(`not the poller's two: ${ours}`)
-  for (const fd of ours) closeSync(Number(fd))
+  // Not by node:fs, which warns of numbers that it does not know.
+  for (const fd of ours) closeFd(Number(fd))
   parentPort.postMessage('closed')
 }
