@@ -27,6 +27,7 @@ mkdirSync(dirname(output), { recursive: true })
 // Written beside and renamed: a process that has the old file mapped keeps it whole.
 const temporary = `${output}.${process.pid}`
 const compiler = process.env.CC ?? 'cc'
+const flags = process.env.CFLAGS?.split(' ').filter(Boolean) ?? []
 const result = spawnSync(compiler, compilerArguments(), { cwd: here, stdio: 'inherit' })
 if (result.error !== undefined || result.status !== 0) {
   const reason = result.error?.message ?? `exit code ${result.status}`
@@ -47,8 +48,10 @@ function compilerArguments() {
     ...(values.arch === 'arm64' ? ['-mno-outline-atomics'] : []),
     // No library is named in the file: it finds its few functions in the C library that Node has
     // loaded already, glibc or musl. It stays mapped because the closer's threads outlive a Worker.
-    ...['-nostdlib', '-Wl,-z,nodelete', '-Wl,-z,relro,-z,now', '-Wl,--build-id=none', '-s'],
-    ...(process.env.CFLAGS?.split(' ').filter(Boolean) ?? []),
+    ...['-nostdlib', '-Wl,-z,nodelete', '-Wl,-z,relro,-z,now', '-Wl,--build-id=none'],
+    // Who asks for debugging information wants to keep it.
+    ...(flags.includes('-g') ? [] : ['-s']),
+    ...flags,
     ...['-isystem', headers],
     ...sources.filter((name) => name.endsWith('.c')),
     ...['-o', temporary],

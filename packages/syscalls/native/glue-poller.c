@@ -11,7 +11,8 @@
 struct polling {
     struct polling *next;
     int32_t id;
-    bool running;
+    bool running;   /* Until the environment ends. */
+    bool abandoned; /* Its thread could not be stopped, and may still look at this. */
     struct poller poller;
     napi_threadsafe_function events;
 };
@@ -45,7 +46,7 @@ dispatch(napi_env env, napi_value callback, void *context, void *data) {
 static void
 stop_polling(void *data) {
     struct polling *polling = data;
-    poller_stop(&polling->poller);
+    polling->abandoned = !poller_stop(&polling->poller);
     polling->running = false;
 }
 
@@ -133,7 +134,7 @@ free_pollings(struct environment *environment) {
     while (environment->pollings) {
         struct polling *polling = environment->pollings;
         environment->pollings = polling->next;
-        free(polling);
+        if (!polling->abandoned) free(polling);
     }
 }
 

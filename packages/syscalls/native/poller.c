@@ -33,7 +33,7 @@ run(void *argument) {
     for (;;) {
         long count = sys_call(SYS_epoll_pwait, poller->epoll_fd, (long) events, EVENTS_PER_WAIT,
                               -1 /* no time limit */, 0 /* no signal mask */);
-        if (count < 0 && count != -EINTR) return NULL;
+        if (poller->stopping || (count < 0 && count != -EINTR)) return NULL;
 
         for (long i = 0; i < count; i++) {
             int fd = (int) (uint32_t) events[i].data.u64;
@@ -49,6 +49,7 @@ poller_start(struct poller *poller, poller_ready ready, void *context) {
 
     poller->ready = ready;
     poller->context = context;
+    poller->stopping = false;
     poller->stop_fd = -1;
     poller->epoll_fd = (int) sys_call(SYS_epoll_create1, EPOLL_CLOEXEC, 0, 0, 0, 0);
     if (poller->epoll_fd < 0) return poller->epoll_fd;
@@ -67,13 +68,36 @@ fail:
     return error;
 }
 
-void
+/* By a descriptor that is new and readable already. */
+static int
+wake_otherwise(struct poller *poller) {
+    int fd = (int) sys_call(SYS_eventfd2, 1, O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
+    if (fd < 0) return fd;
+    int error = control(poller, EPOLL_CTL_ADD, fd, EPOLLIN, key(poller->stop_fd, 0));
+    if (error == 0) return fd;
+    (void) sys_close(fd);
+    return error;
+}
+
+bool
 poller_stop(struct poller *poller) {
     uint64_t one = 1;
-    (void) sys_call(SYS_write, poller->stop_fd, (long) &one, sizeof one, 0, 0);
+    int other = -1;
+
+    poller->stopping = true;
+    /* A join of a thread that has not heard of it would never return. */
+    if (sys_call(SYS_write, poller->stop_fd, (long) &one, sizeof one, 0, 0) != sizeof one) {
+        other = wake_otherwise(poller);
+        if (other < 0) {
+            sys_thread_detach(poller->thread);
+            return false;
+        }
+    }
     sys_thread_join(poller->thread);
+    if (other >= 0) (void) sys_close(other);
     (void) sys_close(poller->stop_fd);
     (void) sys_close(poller->epoll_fd);
+    return true;
 }
 
 int

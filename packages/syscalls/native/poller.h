@@ -5,6 +5,8 @@
 #ifndef SDBRIDGE_POLLER_H
 #define SDBRIDGE_POLLER_H
 
+#include <stdatomic.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Called on the poller's thread. */
@@ -13,14 +15,16 @@ typedef void (*poller_ready)(void *context, int fd, uint32_t generation, uint32_
 struct poller {
     int epoll_fd;
     int stop_fd;
+    atomic_bool stopping;
     uint64_t thread;
     poller_ready ready;
     void *context;
 };
 
 int poller_start(struct poller *poller, poller_ready ready, void *context);
-/* Joins the thread: `ready` is not called after this returns. */
-void poller_stop(struct poller *poller);
+/* Joins the thread: `ready` is not called after this returns. False if the thread cannot be reached any more,
+ * because the program has closed our descriptors: then it waits for ever, and the memory must stay. */
+bool poller_stop(struct poller *poller);
 /* Says once that `fd` is ready for `events` (EPOLLIN, EPOLLOUT); watching again re-arms it. */
 int poller_watch(struct poller *poller, int fd, uint32_t generation, uint32_t events);
 int poller_unwatch(struct poller *poller, int fd);

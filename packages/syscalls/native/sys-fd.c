@@ -11,7 +11,8 @@
 
 long
 sys_call(long number, long a, long b, long c, long d, long e) {
-    long result = syscall(number, a, b, c, d, e);
+    /* epoll_pwait() has a sixth, which would be whatever is in its register. */
+    long result = syscall(number, a, b, c, d, e, 0L);
     return result == -1 ? -errno : result;
 }
 

@@ -10,7 +10,10 @@ export interface Readiness {
   writable: boolean
   /** The other end is closed. Reported whatever was asked for. */
   hangup: boolean
-  /** The descriptor has an error, such as a pipe without readers. Reported whatever was asked for. */
+  /**
+   * The descriptor has an error, such as a pipe without readers. Reported whatever was asked for; also when
+   * arming in `onReady` turns out to have failed, because the descriptor is closed, say.
+   */
   error: boolean
 }
 
@@ -74,7 +77,8 @@ export class FdWatcher {
   /**
    * Calls `onReady` once, when the descriptor is ready (or at once, if it is).
    *
-   * @throws SystemError `EPERM` for files that are always ready, such as regular ones; `EBADF`.
+   * @throws SystemError `EPERM` for files that are always ready, such as regular ones; `EBADF`. Not in the
+   *   turn of an `onReady`, where the arming happens later: then `onReady` is called with `error`.
    */
   arm(...interests: readonly Interest[]): void {
     if (!this.#open) return
@@ -116,7 +120,11 @@ export class FdWatcher {
   #endTurn(): void {
     const events = this.#armNextTurn
     this.#turn = this.#armNextTurn = undefined
-    if (events !== undefined) this.#watch(events)
+    if (events === undefined) return
+    // Whoever armed it has gone on, so an error cannot be thrown to them: the owner finds out what it is when
+    // it uses the descriptor, which somebody else has closed, most likely.
+    const result = native().watch(poller!, this.#fd, this.#generation, events)
+    if (result < 0) registrations.get(this.#fd)?.onEvents(EPOLLERR)
   }
 
   #watch(events: number): void {

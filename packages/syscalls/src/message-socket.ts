@@ -106,9 +106,17 @@ export abstract class MessageSocket {
   protected startReceiving(options: ReceiveOptions, endsAt?: EndTest): MessageReceiver {
     if (this.#receiver !== undefined) throw new Error('this socket is received from already')
     if (this.#fd === -1) check(EBADF, 'recvmsg')
-    this.#receiver = new MessageReceiver(this.#fd, options, () => this.#arm(), endsAt)
-    this.#arm()
-    return this.#receiver
+    const receiver = new MessageReceiver(this.#fd, options, () => this.#arm(), endsAt)
+    this.#receiver = receiver
+    try {
+      this.#arm()
+    } catch (error) {
+      // Without descriptors for the waiting, say. It may be tried again.
+      this.#receiver = undefined
+      this.#watcher?.unref()
+      throw error
+    }
+    return receiver
   }
 
   #arm(): void {

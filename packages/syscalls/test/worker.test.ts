@@ -2,23 +2,30 @@ import { expect, test } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { fixture, runFixture } from './program.js'
 
-test.each(['idle', 'flooded', 'busy', 'paused', 'unread', 'waiting for room'])(
-  'Workers that are terminated while their sockets are %s leave nothing behind',
-  async (state) => {
-    const outcome = await runFixture('end-workers.mjs', [state])
+test.each([
+  ['idle', 20],
+  ['flooded', 50],
+  ['busy', 20],
+  ['paused', 20],
+  ['unread', 20],
+  ['waiting for room', 20],
+])(
+  'Workers that are terminated while their sockets are %s leave nothing behind (%i of them)',
+  async (state, workers) => {
+    const outcome = await runFixture('end-workers.mjs', [state, `${workers}`])
     expect(outcome).toMatchObject({ code: 0, signal: null, stderr: '' })
-    expect(JSON.parse(outcome.stdout)).toEqual({ workers: 20, left: [], mainStillReceives: true })
+    expect(JSON.parse(outcome.stdout)).toEqual({ workers, left: [], mainStillReceives: true })
   },
 )
 
 test('a Worker whose handler throws ends with that error, and the process goes on', async () => {
-  const outcome = await runFixture('end-workers.mjs', ['throwing'])
+  const outcome = await runFixture('end-workers.mjs', ['throwing', '20'])
   expect(outcome).toMatchObject({ code: 0, signal: null, stderr: '' })
   expect(JSON.parse(outcome.stdout)).toEqual({ workers: 20, left: [], mainStillReceives: true })
 })
 
 test('a process that exits ends, although Workers receive', async () => {
-  const outcome = await runFixture('end-workers.mjs', ['idle', 'exit'])
+  const outcome = await runFixture('end-workers.mjs', ['idle', '20', 'exit'])
   expect(outcome).toEqual({ code: 9, signal: null, stdout: '', stderr: '' })
 })
 

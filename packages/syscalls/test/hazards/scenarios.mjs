@@ -1,0 +1,297 @@
+// What is done while each system call fails in turn. One entry is one small scenario: it may do anything that the
+// package offers, throws (or rejects) the errors that it meets, and hands everything that it opens to `defer`, which
+// closes it whatever happened. It must not take an error for granted: anything may fail. Waiting is by `settled`.
+//
+// `fresh`: needs a process of its own for each run, because it is about what happens once in a process. That takes
+// its time, so it names the calls that are meant; the others fail in other scenarios.
+import { closeSync, openSync, unlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+import {
+  bindSocket,
+  closeFd,
+  closeForeignFds,
+  DatagramSocket,
+  describeSocket,
+  FdWatcher,
+  isCloexec,
+  isNonBlocking,
+  pidfdId,
+  pidfdOpen,
+  pipe,
+  removeStaleSocketFile,
+  setCloexec,
+  setNonBlocking,
+} from '@sdbridge/syscalls'
+
+/** @typedef {(close: () => void) => void} Defer */
+/** @type {Record<string, { fresh?: string[], run(defer: Defer): unknown }>} */
+export const scenarios = {
+  'a message with descriptors is received': {
+    async run(defer) {
+      const { send, received } = inbox(defer, { pidfd: true })
+      await send('x', [0, 1, 2])
+      await received(1)
+    },
+  },
+  'many messages are received': {
+    async run(defer) {
+      const { send, received } = inbox(defer)
+      for (let index = 0; index < 20; index++) await send(`${index}`, [0])
+      await received(20)
+    },
+  },
+  'a receiver is paused and resumed': {
+    async run(defer) {
+      const { send, receiver, received } = inbox(defer)
+      receiver.pause()
+      await send('x', [])
+      receiver.resume()
+      await received(1)
+    },
+  },
+  'a sender waits for room': {
+    async run(defer) {
+      const { sender, room, receiver, received } = inbox(defer)
+      receiver.pause()
+      let sent = 0
+      while (sender.trySend(Buffer.from('x'))) sent++
+      await room(() => receiver.resume())
+      await received(sent)
+    },
+  },
+  'a socket is closed with unread messages': {
+    run(defer) {
+      const { sender, receiver } = inbox(defer)
+      receiver.pause()
+      for (let index = 0; index < 3; index++) sender.trySend(Buffer.from('x'), { fds: [0, 1] })
+    },
+  },
+  'a socket is closed in onMessages': {
+    async run(defer) {
+      const socket = opened(defer, new DatagramSocket('unix'))
+      socket.bind({ family: 'unix' })
+      const address = describeSocket(socket.fd).localAddress
+      const sender = opened(defer, new DatagramSocket('unix'))
+      await settled((resolve, reject) => {
+        const onMessages = (batch) => {
+          socket.close()
+          for (const { fds } of batch) closeForeignFds(fds)
+          resolve()
+        }
+        socket.receive({ onMessages, onError: reject })
+        if (!sender.trySend(Buffer.from('x'), { address, fds: [0] })) resolve()
+      })
+    },
+  },
+  'a pipe is watched': {
+    async run(defer) {
+      const { readFd, writeFd } = openPipe(defer)
+      for (const [fd, interest] of [
+        [writeFd, 'writable'],
+        [readFd, 'readable'],
+      ]) {
+        await settled((resolve) => {
+          const watcher = new FdWatcher(fd, resolve)
+          defer(() => watcher.close())
+          watcher.arm(interest)
+          if (interest === 'readable') closeFdOnce(writeFd)
+        })
+      }
+    },
+  },
+  'foreign descriptors are closed': {
+    run(defer) {
+      const fds = Array.from({ length: 5 }, () => openSync('/dev/null'))
+      defer(() => closeForeignFds(fds))
+    },
+  },
+  'listening sockets are made': {
+    run(defer) {
+      for (const options of [
+        { type: 'stream', address: { family: 'inet', address: '127.0.0.1', port: 0 } },
+        { type: 'seqpacket', address: { family: 'unix', abstract: uniqueName() } },
+        { type: 'dgram', address: { family: 'unix', path: uniquePath(defer) } },
+      ]) {
+        const fd = bindSocket(options)
+        defer(() => closeFd(fd))
+        describeSocket(fd)
+      }
+    },
+  },
+  'a path that is too long for an address is used': {
+    run(defer) {
+      const path = `${tmpdir()}${'/.'.repeat(60)}/${uniqueName()}`
+      const socket = opened(defer, new DatagramSocket('unix'))
+      defer(() => remove(path))
+      socket.bind({ family: 'unix', path })
+      opened(defer, new DatagramSocket('unix')).connect({ family: 'unix', path })
+    },
+  },
+  'a stale socket file is removed': {
+    run(defer) {
+      const path = uniquePath(defer)
+      closeFd(bindSocket({ type: 'dgram', address: { family: 'unix', path } }))
+      removeStaleSocketFile(path)
+    },
+  },
+  'flags are changed': {
+    run(defer) {
+      const { readFd } = openPipe(defer)
+      setCloexec(readFd, !isCloexec(readFd))
+      setNonBlocking(readFd, !isNonBlocking(readFd))
+    },
+  },
+  'a process is named': {
+    run(defer) {
+      const pidfd = pidfdOpen(process.pid)
+      defer(() => closeFd(pidfd))
+      pidfdId(pidfd)
+    },
+  },
+  'a send buffer is raised': {
+    run(defer) {
+      opened(defer, new DatagramSocket('unix')).raiseSendBuffer(1_000_000)
+    },
+  },
+  'the first message of a process is received': {
+    fresh: ['calloc', 'epoll_create1', 'eventfd2', 'epoll_ctl', 'pthread_create'],
+    async run(defer) {
+      const { send, received } = inbox(defer)
+      await send('x', [0])
+      await received(1)
+    },
+  },
+  'the first descriptors of a process are closed on a thread': {
+    fresh: ['malloc', 'calloc', 'pthread_create', 'close'],
+    run(defer) {
+      const fds = Array.from({ length: 5 }, () => openSync('/dev/null'))
+      defer(() => {
+        try {
+          closeForeignFds(fds)
+        } catch (error) {
+          // Without a binary, nothing was closed.
+          for (const fd of fds) closeSync(fd)
+          throw error
+        }
+      })
+    },
+  },
+  'a Worker ends with live sockets': {
+    fresh: ['write', 'close', 'ppoll', 'calloc', 'epoll_ctl', 'eventfd2', 'pthread_create'],
+    async run(defer) {
+      const worker = new Worker(new URL('live-sockets.mjs', import.meta.url))
+      defer(() => worker.terminate())
+      const told = await settled((resolve, reject) => {
+        worker.once('message', resolve).once('error', reject)
+      })
+      if (told !== 'ready') throw Object.assign(new Error(told.message), told)
+    },
+  },
+}
+
+/** A promise that fails with the process's uncaught exceptions too: what no callback is there for ends there. */
+export async function settled(start) {
+  let onUncaught
+  try {
+    return await new Promise((resolve, reject) => {
+      onUncaught = (error) => reject(Object.assign(error, { uncaught: true }))
+      process.once('uncaughtException', onUncaught)
+      start(resolve, reject)
+    })
+  } finally {
+    process.removeListener('uncaughtException', onUncaught)
+  }
+}
+
+/** A socket that receives and closes what comes, and one that sends to it. */
+function inbox(defer, options = {}) {
+  const socket = opened(defer, new DatagramSocket('unix'))
+  socket.bind({ family: 'unix' })
+  const sender = opened(defer, new DatagramSocket('unix'))
+  sender.connect(describeSocket(socket.fd).localAddress)
+  let count = 0
+  let failure
+  let wake = () => {}
+  const receiver = socket.receive({
+    ...options,
+    onMessages(batch) {
+      count += batch.length
+      wake()
+      for (const { fds, pidfd } of batch)
+        closeForeignFds(pidfd === undefined ? fds : [...fds, pidfd])
+    },
+    onError(error) {
+      failure = error
+      wake()
+    },
+  })
+  /** Waits for `isDone`, or for what `start` starts; a receiver that failed would let it wait for ever. */
+  async function until(isDone, start = () => {}) {
+    await settled((resolve, reject) => {
+      wake = () => {
+        if (failure !== undefined) reject(failure)
+        else if (isDone()) resolve()
+      }
+      wake()
+      start(resolve)
+    })
+  }
+  const received = (wanted) => until(() => count >= wanted)
+  const room = (afterwards = () => {}) =>
+    until(never, (resolve) => {
+      sender.onceWritable(resolve)
+      afterwards()
+    })
+  async function send(text, fds) {
+    while (!sender.trySend(Buffer.from(text), { fds })) await room()
+  }
+  return { sender, send, room, receiver, received }
+}
+
+function never() {
+  return false
+}
+
+function opened(defer, socket) {
+  defer(() => socket.close())
+  return socket
+}
+
+const closed = new Set()
+
+function openPipe(defer) {
+  const ends = pipe()
+  for (const fd of Object.values(ends)) {
+    closed.delete(fd)
+    defer(() => closeFdOnce(fd))
+  }
+  return ends
+}
+
+function closeFdOnce(fd) {
+  if (closed.has(fd)) return
+  closed.add(fd)
+  closeSync(fd)
+}
+
+let names = 0
+
+function uniqueName() {
+  return Buffer.from(`sdbridge-fail-${process.pid}-${names++}`)
+}
+
+function uniquePath(defer) {
+  const path = join(tmpdir(), `${uniqueName()}`)
+  defer(() => remove(path))
+  return path
+}
+
+function remove(path) {
+  try {
+    unlinkSync(path)
+  } catch (error) {
+    if (error.code !== 'ENOENT') throw error
+  }
+}
