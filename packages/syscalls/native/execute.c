@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/prctl.h>
 #include <linux/sched.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <string.h>
@@ -31,10 +32,19 @@ struct attempt {
     int error;
 };
 
+typedef void (*handler)(int signal);
+
 struct dispositions {
     struct sigaction before[LAST_SIGNAL + 1];
     bool changed[LAST_SIGNAL + 1];
 };
+
+/* Limits and dispositions are the process': one attempt at a time. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+
+/* How many signals came during the attempt that this program handles; beyond OVER after it. */
+static uint32_t noted[LAST_SIGNAL + 1];
+#define OVER 0x80000000u
 
 /* The thread's own descriptor table, in which everything ends with this program. Where close_range(2) cannot do
  * both at once, the descriptors that somebody has made without close-on-exec stay open. */
@@ -64,13 +74,45 @@ place_fds(int32_t *fds, size_t pairs) {
 }
 
 static void
+send_again(int signal) {
+    long self = sys_call(SYS_getpid, 0, 0, 0, 0, 0);
+    (void) sys_call(SYS_kill, self, signal, 0, 0, 0);
+}
+
+/* A thread can come here late, when the real handler is back. */
+static void
+note(int signal) {
+    int error = errno;
+    if (__atomic_add_fetch(&noted[signal], 1, __ATOMIC_ACQ_REL) > OVER) send_again(signal);
+    errno = error;
+}
+
+static void
 do_nothing(int signal) {
     (void) signal;
 }
 
-/* execve(2) keeps what is ignored and sets what is handled back to its default. So an ignored signal that the new
+/* Those that a thread sends itself by what it does. V8 makes use of it, in any of its threads. */
+static bool
+is_fault(int signal) {
+    return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGTRAP;
+}
+
+/* What becomes of a signal until this is another program; NULL if nothing changes.
+ *
+ * execve(2) keeps what is ignored and sets what is handled back to its default. So an ignored signal that the new
  * program must not ignore gets a handler that does nothing: until then, and if the call fails, this process is
- * as deaf to it as it was. */
+ * as deaf to it as it was. And a handler of this program must not run any more: the pipe that it writes to may be
+ * another file in the table of our thread. */
+static handler
+interim(int signal, const struct sigaction *before, bool ignore) {
+    bool is_ignored = !(before->sa_flags & SA_SIGINFO) && before->sa_handler == SIG_IGN;
+    bool is_default = !(before->sa_flags & SA_SIGINFO) && before->sa_handler == SIG_DFL;
+    if (ignore) return is_ignored ? NULL : SIG_IGN;
+    if (is_ignored) return do_nothing;
+    return is_default || is_fault(signal) ? NULL : note;
+}
+
 static void
 set_dispositions(uint64_t ignored, struct dispositions *dispositions) {
     struct sigaction action;
@@ -80,20 +122,28 @@ set_dispositions(uint64_t ignored, struct dispositions *dispositions) {
 
     for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
         struct sigaction *before = &dispositions->before[signal];
-        bool ignore = (ignored >> (signal - 1) & 1) != 0;
         if (signal == SIGKILL || signal == SIGSTOP || sigaction(signal, NULL, before) < 0) continue;
 
-        bool is_ignored = !(before->sa_flags & SA_SIGINFO) && before->sa_handler == SIG_IGN;
-        if (ignore == is_ignored) continue;
-        action.sa_handler = ignore ? SIG_IGN : do_nothing;
-        dispositions->changed[signal] = sigaction(signal, &action, NULL) == 0;
+        __atomic_store_n(&noted[signal], 0, __ATOMIC_RELEASE);
+        action.sa_handler = interim(signal, before, (ignored >> (signal - 1) & 1) != 0);
+        dispositions->changed[signal] = action.sa_handler && sigaction(signal, &action, NULL) == 0;
+    }
+}
+
+/* Sends again what was noted: with all blocked in our thread, so that another one handles it. */
+static void
+restore_dispositions(const struct dispositions *dispositions) {
+    for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
+        if (!dispositions->changed[signal]) continue;
+        (void) sigaction(signal, &dispositions->before[signal], NULL);
+        uint32_t count = __atomic_exchange_n(&noted[signal], OVER, __ATOMIC_ACQ_REL);
+        while (count-- > 0) send_again(signal);
     }
 }
 
 static void
-restore_dispositions(const struct dispositions *dispositions) {
-    for (int signal = 1; signal <= LAST_SIGNAL; signal++)
-        if (dispositions->changed[signal]) (void) sigaction(signal, &dispositions->before[signal], NULL);
+set_mask(uint64_t signals) {
+    (void) sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long) &signals, 0, sizeof signals, 0);
 }
 
 /* On a thread of its own, because a descriptor table can be left but not joined again: if the call fails, the
@@ -110,14 +160,21 @@ run(void *argument) {
     attempt->error = place_fds(execution->fds, execution->fd_pairs);
     if (attempt->error < 0) return NULL;
 
+    /* Only now: it may be lower than what is open here. */
+    uint64_t limits[2];
+    attempt->error = sys_get_nofile(limits);
+    if (!attempt->error && execution->file_limits) attempt->error = sys_set_nofile(execution->file_limits);
+    if (attempt->error < 0) return NULL;
+
     /* A new thread has none of these. */
     (void) sys_call(SYS_prctl, PR_SET_PDEATHSIG, attempt->parent_death_signal, 0, 0, 0);
     set_dispositions(execution->ignored, &dispositions);
-    (void) sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long) &execution->blocked, 0, sizeof execution->blocked,
-                    0);
+    set_mask(execution->blocked);
     attempt->error = (int) sys_call(SYS_execve, (long) execution->file, (long) execution->arguments,
                                     (long) execution->environment, 0, 0);
+    set_mask(~(uint64_t) 0);
     restore_dispositions(&dispositions);
+    (void) sys_set_nofile(limits);
     return NULL;
 }
 
@@ -127,8 +184,9 @@ execute(const struct execution *execution) {
     uint64_t thread;
 
     (void) sys_call(SYS_prctl, PR_GET_PDEATHSIG, (long) &attempt.parent_death_signal, 0, 0, 0);
+    (void) pthread_mutex_lock(&lock);
     int error = sys_thread_start(&thread, run, &attempt);
-    if (error) return error;
-    sys_thread_join(thread);
-    return attempt.error;
+    if (!error) sys_thread_join(thread);
+    (void) pthread_mutex_unlock(&lock);
+    return error ? error : attempt.error;
 }

@@ -17,6 +17,8 @@ struct execution {
     /* Sets of signals: bit n-1 for signal n, as in /proc/PID/status. */
     uint64_t ignored;
     uint64_t blocked;
+    /* Of open descriptors, soft and hard; NULL if they stay. */
+    const uint64_t *file_limits;
 };
 
 /* Returns only if it fails, -errno. */

@@ -91,9 +91,9 @@ split(char *text, const char *end, char **vector, size_t count) {
     return text;
 }
 
-/* execute(strings, counts, fds, sets): the strings are the file, the arguments and the environment, each ended by
+/* execute(strings, counts, fds, sets, limits?): the strings are the file, the arguments and the environment, each ended by
  * a NUL; counts, how many of the latter two there are; fds, pairs of numbers in the new program and here; sets, the
- * signals ignored and blocked. */
+ * signals ignored and blocked; limits, soft and hard, of open descriptors, if they are to change. */
 static napi_value
 js_execute(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
@@ -103,6 +103,7 @@ js_execute(napi_env env, napi_callback_info info) {
     const int32_t *counts = read_integers(&call, 1, &lengths);
     execution.fds = read_integers(&call, 2, &numbers);
     const uint64_t *signals = read_longs(&call, 3, &sets);
+    execution.file_limits = is_given(&call, 4) ? read_limits(&call, 4) : NULL;
 
     if (!call.failed && (lengths != 2 || counts[0] < 0 || counts[1] < 0))
         refuse(&call, 1, "an Int32Array of two counts");

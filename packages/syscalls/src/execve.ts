@@ -1,7 +1,7 @@
 import { isNonBlocking, setNonBlocking } from './fd.js'
-import { getFileLimit, setFileLimit } from './file-limit.js'
+import { fileLimits, getFileLimit } from './file-limit.js'
 import { native } from './native.js'
-import { type StartState, signalSet, startState } from './start-state.js'
+import { START_STATE_VARIABLE, type StartState, signalSet, startState } from './start-state.js'
 import { check, invalid } from './system-error.js'
 
 export interface ExecveOptions {
@@ -23,8 +23,11 @@ export interface ExecveOptions {
  * (execve(2)). What Node changed is undone first: the soft limit of open descriptors, ignored signals, the signal mask,
  * and standard streams that do not block.
  *
- * Nothing of this program goes on: no `'exit'` event, no pending write. Needs Linux 5.11 to close descriptors that were
- * made without close-on-exec; an older kernel hands those on.
+ * Nothing of this program goes on: no `'exit'` event, no pending write; a terminal in raw mode stays so. Needs Linux 5.11
+ * to close descriptors that were made without close-on-exec; an older kernel hands those on.
+ *
+ * The kernel ends Node's threads on the way. To a child with a parent-death signal that is its parent's death; and a
+ * Worker, which has no such signal of its own, keeps none for the process.
  *
  * @param file A path; it is not looked up in `$PATH`.
  * @param args What follows `argv[0]`.
@@ -32,9 +35,11 @@ export interface ExecveOptions {
  */
 export function execve(file: string, args: readonly string[], options: ExecveOptions = {}): never {
   const { env = process.env, argv0 = file, state = startState() } = options
-  const fds = { 0: 0, 1: 1, 2: 2, ...options.fds }
+  const fds: Record<number, number> = { ...standardStreams(), ...options.fds }
   const pairs = Object.entries(fds).flatMap(([number, fd]) => [placeOf(number), openFd(fd)])
-  const variables = Object.entries(env).flatMap(([name, value]) =>
+  // The record is of our start; the next program's may be another, although its pid is the same.
+  const { [START_STATE_VARIABLE]: _record, ...passedOn } = env
+  const variables = Object.entries(passedOn).flatMap(([name, value]) =>
     value === undefined ? [] : `${name}=${value}`,
   )
   const strings = [file, argv0, ...args, ...variables]
@@ -48,15 +53,21 @@ export function execve(file: string, args: readonly string[], options: ExecveOpt
     signalSet(state.ignoredSignals),
     signalSet(state.blockedSignals),
   )
-  const undo = [lowerFileLimit(state.softFileLimit), makeBlocking([fds[0], fds[1], fds[2]])]
-  let result: number
-  try {
-    result = native().execute(bytes, counts, Int32Array.from(pairs), signals)
-  } finally {
-    for (const each of undo) each()
-  }
+  const { hard } = getFileLimit()
+  const limits = fileLimits({ soft: Math.min(state.softFileLimit, hard), hard })
+  const undo = makeBlocking(STANDARD.flatMap((number) => fds[number] ?? []))
+  const result = native().execute(bytes, counts, Int32Array.from(pairs), signals, limits)
+  undo()
   check(result, 'execve', file)
   throw new Error('execve(2) came back without an error')
+}
+
+const STANDARD = [0, 1, 2]
+
+/** Those that are open. */
+function standardStreams(): Record<number, number> {
+  const open = STANDARD.filter((fd) => native().getCloexec(fd) >= 0)
+  return Object.fromEntries(open.map((fd) => [fd, fd]))
 }
 
 function placeOf(number: string): number {
@@ -68,12 +79,6 @@ function placeOf(number: string): number {
 function openFd(fd: number): number {
   check(native().getCloexec(fd), 'fcntl', `fd ${fd}`)
   return fd
-}
-
-function lowerFileLimit(soft: number): () => void {
-  const before = getFileLimit()
-  setFileLimit({ soft: Math.min(soft, before.hard), hard: before.hard })
-  return () => setFileLimit(before)
 }
 
 // Node makes pipes and terminals non-blocking when it writes to them, for all who share them, and takes that back at

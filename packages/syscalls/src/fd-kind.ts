@@ -45,7 +45,7 @@ const FILE_TYPES: Readonly<Record<number, DescriptorKind>> = {
  */
 export function kindOfFd(fd: number): DescriptorKind {
   check(native().getCloexec(fd), 'fcntl', `fd ${fd}`)
-  const link = readlinkSync(`/proc/self/fd/${fd}`)
+  const link = linkOf(fd)
   const named = kindOfLink(link)
   if (named !== undefined) return named
 
@@ -55,6 +55,16 @@ export function kindOfFd(fd: number): DescriptorKind {
   const memfd =
     link.startsWith('/memfd:') && link.endsWith(' (deleted)') && native().getSeals(fd) >= 0
   return memfd ? 'memfd' : kind
+}
+
+// A path can be longer than the kernel is willing to tell.
+function linkOf(fd: number): string {
+  try {
+    return readlinkSync(`/proc/self/fd/${fd}`)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENAMETOOLONG') return ''
+    throw error
+  }
 }
 
 const NAMESPACES = /^(cgroup|ipc|mnt|net|pid|time|user|uts):\[\d+\]$/

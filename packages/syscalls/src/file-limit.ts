@@ -23,8 +23,13 @@ export function getFileLimit(): FileLimit {
  *
  * @throws SystemError `EPERM` for a higher hard limit without privilege, `EINVAL` if `soft` exceeds `hard`.
  */
-export function setFileLimit({ soft, hard }: FileLimit): void {
-  check(native().setNofile(BigUint64Array.of(toKernel(soft), toKernel(hard))), 'prlimit')
+export function setFileLimit(limit: FileLimit): void {
+  check(native().setNofile(fileLimits(limit)), 'prlimit')
+}
+
+/** The kernel's form of a limit. */
+export function fileLimits({ soft, hard }: FileLimit): BigUint64Array {
+  return BigUint64Array.of(toKernel(soft), toKernel(hard))
 }
 
 /**

@@ -53,7 +53,13 @@ export interface Native {
   getNofile(limits: BigUint64Array): number
   setNofile(limits: BigUint64Array): number
   namespace(fd: number, request: number, argument: number): number
-  execute(strings: Uint8Array, counts: Int32Array, fds: Int32Array, signals: BigUint64Array): number
+  execute(
+    strings: Uint8Array,
+    counts: Int32Array,
+    fds: Int32Array,
+    signals: BigUint64Array,
+    fileLimits?: BigUint64Array,
+  ): number
   catchSignal(signal: number, onSignal: (count: number) => void): number
   releaseSignal(signal: number): number
 }

@@ -68,11 +68,12 @@ export class OrphanReaper {
     this.#waiting = true
     this.#timer = setTimeout(
       () => {
-        // Timers come before signals in a turn of the loop; after this one libuv has heard of what we have seen.
+        // Timers come before signals in a turn of the loop; after this one libuv has heard of what we have seen. The
+        // immediate is not unref'd: a loop that has nothing else to do would sleep before it.
         this.#immediate = setImmediate(() => {
           this.#waiting = false
           this.#reap()
-        }).unref()
+        })
       },
       Math.min(...this.#seen.values()) + GRACE_MS - now,
     ).unref()
@@ -82,11 +83,24 @@ export class OrphanReaper {
     const before = performance.now() - GRACE_MS
     for (const { pid, key } of zombies()) {
       if ((this.#seen.get(key) ?? Infinity) > before) continue
+      // Not to be had yet, such as one that a debugger holds: asked for again after another while.
+      this.#seen.delete(key)
       const status = reap(pid)
-      if (status !== undefined) this.#onReaped(status)
+      if (status !== undefined) this.#tell(status)
       if (!this.#open) return
     }
     this.#look()
+  }
+
+  // A callback that throws must not keep us from the others.
+  #tell(orphan: ExitStatus): void {
+    try {
+      this.#onReaped(orphan)
+    } catch (error) {
+      process.nextTick(() => {
+        throw error
+      })
+    }
   }
 }
 
@@ -115,13 +129,16 @@ function childrenOf(thread: string): string {
   }
 }
 
-// The name, the second field, may hold spaces and parentheses; the state follows the last of them.
+// The name, the second field, may hold spaces and parentheses; the state follows the last of them. A leader that has
+// ended before its process' other threads looks like a zombie, and is none yet.
 function zombieOf(pid: string): Zombie | undefined {
   if (pid === '') return undefined
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    return fields[0] === 'Z' ? { pid: Number(pid), key: `${pid} ${fields[19]}` } : undefined
+    const [state, threads, startTime] = [fields[0], fields[17], fields[19]]
+    if (state !== 'Z' || threads !== '1') return undefined
+    return { pid: Number(pid), key: `${pid} ${startTime}` }
   } catch {
     return undefined
   }

@@ -1,15 +1,18 @@
 import { closeSync, fstatSync, openSync, readdirSync, readFileSync } from 'node:fs'
 import { native } from './native.js'
-import { check } from './system-error.js'
+import { check, systemError } from './system-error.js'
 
 // Numbers of the requests of ioctl_ns(2).
 const NS_GET_PARENT = 2
+const NS_GET_NSTYPE = 3
 const NS_GET_PID_FROM_PIDNS = 6
 const NS_GET_PID_IN_PIDNS = 8
+const CLONE_NEWPID = 0x2000_0000
 const EPERM = -1
 const ESRCH = -3
-/** What kernels before 6.11 answer to the last two. */
-const UNKNOWN_REQUEST = new Set([-25 /* ENOTTY */, -22 /* EINVAL */])
+const EINVAL = -22
+/** What kernels before 6.11 answer to the last two, and all kernels if the descriptor is something else. */
+const UNKNOWN_REQUEST = new Set([-25 /* ENOTTY */, EINVAL])
 
 /**
  * Opens the pid namespace of a process (pid_namespaces(7)), to translate pids from and to it. Needs the right to look into
@@ -44,8 +47,11 @@ function translate(
 ): number | undefined {
   const result = native().namespace(namespaceFd, request, pid)
   if (result === ESRCH) return undefined
-  if (UNKNOWN_REQUEST.has(result)) return without()
-  return check(result, 'ioctl', `fd ${namespaceFd}`)
+  const subject = `fd ${namespaceFd}`
+  if (!UNKNOWN_REQUEST.has(result)) return check(result, 'ioctl', subject)
+  const type = check(native().namespace(namespaceFd, NS_GET_NSTYPE, 0), 'ioctl', subject)
+  if (type !== CLONE_NEWPID) throw systemError(EINVAL, 'ioctl', subject)
+  return without()
 }
 
 /** {@link pidFromNamespace} on a kernel before 6.11: looks at every process. */

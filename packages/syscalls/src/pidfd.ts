@@ -41,7 +41,7 @@ export function pidfdPid(pidfd: number): number | undefined {
  * Sends a signal to a pidfd's process, and to no other that has got its number since (pidfd_send_signal(2)).
  *
  * @param signal A name, a real-time signal such as `'SIGRTMIN+3'`, or a number; 0 only asks whether that is allowed.
- * @throws SystemError `ESRCH` if the process has ended, `EPERM`.
+ * @throws SystemError `ESRCH` if the process has ended and was waited for (until then nothing happens), `EPERM`.
  */
 export function sendSignal(pidfd: number, signal: Signal): void {
   const result = native().pidfdSendSignal(pidfd, signalNumber(signal))

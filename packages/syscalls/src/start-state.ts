@@ -1,5 +1,6 @@
 import { getFileLimit } from './file-limit.js'
 import { signalNumber, SIGRTMAX } from './signal-number.js'
+import { invalid } from './system-error.js'
 
 /** What a program inherits from whoever executes it, and Node changes in itself before any JavaScript runs. */
 export interface StartState {
@@ -13,19 +14,25 @@ export interface StartState {
   recorded: boolean
 }
 
-/** Carries the record: pid, soft limit, and the sets SigIgn and SigBlk as in /proc/PID/status. */
-const VARIABLE = 'SDBRIDGE_START_STATE'
+/** Carries the record: pid, soft limit, and the sets SigBlk and SigIgn as in /proc/PID/status. */
+export const START_STATE_VARIABLE = 'SDBRIDGE_START_STATE'
 
 /**
  * Lines for the shell script that starts a Node program, before its `exec node …`: nothing but the process before Node
  * knows what Node changes. POSIX sh; it starts no other program. The record only counts for the process that made it.
  */
-export const RECORD_START_STATE: string = `while read -r key value rest; do
-  case $key in SigIgn:) ignored=$value ;; SigBlk:) blocked=$value ;; esac
+// Shells change themselves, too. bash ignores SIGQUIT but not in its subshells; dash blocks nothing there.
+export const RECORD_START_STATE: string = `${START_STATE_VARIABLE}="$$ $(ulimit -S -n)"
+while IFS= read -r SDBRIDGE_LINE; do
+  case $SDBRIDGE_LINE in SigBlk:*) ${START_STATE_VARIABLE}="$${START_STATE_VARIABLE} \${SDBRIDGE_LINE#SigBlk:?}" ;; esac
 done </proc/self/status
-${VARIABLE}="$$ $(ulimit -S -n) $ignored $blocked"
-export ${VARIABLE}
-unset key value rest ignored blocked
+${START_STATE_VARIABLE}="$${START_STATE_VARIABLE} $(
+  while IFS= read -r SDBRIDGE_LINE; do
+    case $SDBRIDGE_LINE in (SigIgn:*) echo "\${SDBRIDGE_LINE#SigIgn:?}" ;; esac
+  done </proc/self/status
+)"
+export ${START_STATE_VARIABLE}
+unset SDBRIDGE_LINE
 `
 
 // systemd's DefaultLimitNOFILE=, and the kernel's own soft limit: what select(2) can bear.
@@ -37,12 +44,14 @@ export function startState(env: NodeJS.ProcessEnv = process.env): StartState {
 }
 
 function recordedState(env: NodeJS.ProcessEnv): StartState | undefined {
-  const record = /^(\d+) (\d+|unlimited) ([\da-f]{16}) ([\da-f]{16})$/.exec(env[VARIABLE] ?? '')
+  const record = /^(\d+) (\d{1,15}|unlimited) ([\da-f]{16}) ([\da-f]{16})$/.exec(
+    env[START_STATE_VARIABLE] ?? '',
+  )
   if (record === null || Number(record[1]) !== process.pid) return undefined
   return {
     softFileLimit: record[2] === 'unlimited' ? Infinity : Number(record[2]),
-    ignoredSignals: signalsIn(BigInt(`0x${record[3]}`)),
-    blockedSignals: signalsIn(BigInt(`0x${record[4]}`)),
+    ignoredSignals: signalsIn(BigInt(`0x${record[4]}`)),
+    blockedSignals: signalsIn(BigInt(`0x${record[3]}`)),
     recorded: true,
   }
 }
@@ -61,5 +70,10 @@ export function signalsIn(set: bigint): number[] {
 
 /** The kernel's form of a set of signals. */
 export function signalSet(signals: readonly number[]): bigint {
-  return signals.reduce((set, signal) => set | (1n << BigInt(signalNumber(signal) - 1)), 0n)
+  return signals.map(bitOf).reduce((set, bit) => set | bit, 0n)
+}
+
+function bitOf(signal: number): bigint {
+  if (signal === 0) throw invalid('0 is no signal')
+  return 1n << BigInt(signalNumber(signal) - 1)
 }

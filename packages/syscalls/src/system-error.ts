@@ -40,8 +40,13 @@ export function invalid(message: string): TypeError {
   return Object.assign(new TypeError(message), { code: 'ERR_INVALID_ARG_VALUE' })
 }
 
-// libuv, where Node has its names from, does not know every error of Linux; this one can reach us.
+// libuv, where Node has its names from, does not know every error of Linux; these can reach us.
+const UNKNOWN_TO_LIBUV = new Map<number, [string, string]>([
+  [-8, ['ENOEXEC', 'exec format error']],
+  [-80, ['ELIBBAD', 'accessing a corrupted shared library']],
+  [-109, ['ETOOMANYREFS', 'too many descriptors in flight']],
+])
+
 function unknownError(errno: number): [string, string] {
-  if (errno === -109) return ['ETOOMANYREFS', 'too many descriptors in flight']
-  return [`E${-errno}`, `system error ${-errno}`]
+  return UNKNOWN_TO_LIBUV.get(errno) ?? [`E${-errno}`, `system error ${-errno}`]
 }
