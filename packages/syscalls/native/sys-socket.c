@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "sys.h"
 
+#include <errno.h>
 #include <sys/syscall.h>
 
 int
@@ -26,7 +27,10 @@ sys_listen(int fd, int backlog) {
 
 int
 sys_accept(int fd) {
-    return (int) sys_call(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    for (;;) {
+        int result = (int) sys_call(SYS_accept4, fd, 0, 0, SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+        if (result != -EINTR) return result;
+    }
 }
 
 int

@@ -34,20 +34,23 @@ export class ConnectionListener {
 
   /**
    * @param fd Taken over: `close` closes it, and so does the end of this thread.
-   * @throws TypeError for anything but a listening unix stream or seqpacket socket; it then stays the caller's.
+   * @throws TypeError for anything but a listening unix stream or seqpacket socket; SystemError. It then stays the caller's.
    */
   constructor(fd: number, options: ConnectionListenerOptions) {
     this.#type = typeOf(fd)
     this.#fd = fd
     this.#options = options
     this.#watcher = new FdWatcher(fd, () => this.#accept())
-    const result = native().own(fd)
-    if (result < 0) this.#watcher.close()
-    check(result, 'malloc')
+    try {
+      this.#watcher.arm('readable')
+      check(native().own(fd), 'malloc')
+    } catch (error) {
+      this.#watcher.close()
+      throw error
+    }
     // Connections inherit it (Linux 6.16), so that whoever sends before it is accepted is noted.
     native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
     native().setNonBlocking(fd, 1)
-    this.#watcher.arm('readable')
   }
 
   /** The descriptor's number, or -1 once closed. */

@@ -84,9 +84,18 @@ function openFd(fd: number): number {
 // Node makes pipes and terminals non-blocking when it writes to them, for all who share them, and takes that back at
 // its exit, which does not come. Few programs expect it.
 function makeBlocking(fds: readonly number[]): () => void {
-  const changed = fds.filter((fd) => isNonBlocking(fd))
-  for (const fd of changed) setNonBlocking(fd, false)
-  return () => {
-    for (const fd of changed) setNonBlocking(fd, true)
+  const changed: number[] = []
+  const undo = (): void => {
+    for (const fd of changed) native().setNonBlocking(fd, 1)
+  }
+  try {
+    for (const fd of fds.filter((each) => isNonBlocking(each))) {
+      setNonBlocking(fd, false)
+      changed.push(fd)
+    }
+    return undo
+  } catch (error) {
+    undo()
+    throw error
   }
 }

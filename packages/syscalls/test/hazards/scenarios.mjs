@@ -4,6 +4,8 @@
 //
 // `fresh`: needs a process of its own for each run, because it is about what happens once in a process. That takes
 // its time, so it names the calls that are meant; the others fail in other scenarios.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { closeSync, openSync, unlinkSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -12,17 +14,34 @@ import {
   bindSocket,
   closeFd,
   closeForeignFds,
+  ConnectionListener,
+  connectSocket,
   DatagramSocket,
   describeSocket,
+  execve,
   FdWatcher,
+  getFileLimit,
   isCloexec,
   isNonBlocking,
+  isSubreaper,
+  kindOfFd,
+  monotonicOffset,
+  openPidNamespace,
   pidfdId,
   pidfdOpen,
+  pidfdPid,
+  pidFromNamespace,
+  pidInNamespace,
   pipe,
   removeStaleSocketFile,
+  sendSignal,
   setCloexec,
   setNonBlocking,
+  setSubreaper,
+  signalNumber,
+  SignalWatcher,
+  waitForExit,
+  withSoftFileLimit,
 } from '@sdbridge/syscalls'
 
 /** @typedef {(close: () => void) => void} Defer */
@@ -155,6 +174,75 @@ export const scenarios = {
       opened(defer, new DatagramSocket('unix')).raiseSendBuffer(1_000_000)
     },
   },
+  ...Object.fromEntries(
+    ['stream', 'seqpacket'].map((type) => [
+      `a ${type} connection is made, used and ended`,
+      { run: (defer) => converse(defer, type) },
+    ]),
+  ),
+  'a child is signalled and waited for': {
+    async run(defer) {
+      const child = spawn('sleep', ['60'])
+      defer(() => child.kill('SIGKILL'))
+      const exited = once(child, 'exit')
+      const pidfd = pidfdOpen(child.pid)
+      defer(() => closeFd(pidfd))
+      pidfdPid(pidfd)
+      sendSignal(pidfd, 'SIGKILL')
+      await waitForExit(pidfd)
+      await exited
+    },
+  },
+  'orphans are adopted': {
+    run(defer) {
+      defer(() => setSubreaper(false))
+      setSubreaper(!isSubreaper())
+    },
+  },
+  'the limit of descriptors is changed': {
+    run() {
+      withSoftFileLimit(getFileLimit().soft - 1, () => {})
+    },
+  },
+  'a real-time signal is caught': {
+    async run(defer) {
+      const keepAlive = setInterval(() => {}, 1000)
+      defer(() => clearInterval(keepAlive))
+      await settled((resolve) => {
+        const watcher = new SignalWatcher('SIGRTMIN+3', resolve)
+        defer(() => watcher.close())
+        process.kill(process.pid, signalNumber('SIGRTMIN+3'))
+      })
+    },
+  },
+  'a program that is not there is executed': {
+    run(defer) {
+      const { readFd, writeFd } = openPipe(defer)
+      try {
+        // Its streams too: what is changed of ours, and cannot be changed back, would stay.
+        execve('/nonexistent', [], { fds: { 0: readFd, 1: writeFd, 2: writeFd, 9: readFd } })
+      } catch (error) {
+        if (error.code !== 'ENOENT') throw error
+      }
+    },
+  },
+  'pids and times are translated': {
+    run(defer) {
+      const namespace = openPidNamespace(process.pid)
+      defer(() => closeFd(namespace))
+      pidInNamespace(namespace, process.pid)
+      pidFromNamespace(namespace, 1)
+      monotonicOffset(process.pid)
+    },
+  },
+  'descriptors are told by their kind': {
+    run(defer) {
+      const { readFd } = openPipe(defer)
+      const file = openSync(import.meta.filename)
+      defer(() => closeFd(file))
+      for (const fd of [readFd, file]) kindOfFd(fd)
+    },
+  },
   'the first message of a process is received': {
     fresh: ['calloc', 'epoll_create1', 'eventfd2', 'epoll_ctl', 'pthread_create'],
     async run(defer) {
@@ -189,6 +277,50 @@ export const scenarios = {
       if (told !== 'ready') throw Object.assign(new Error(told.message), told)
     },
   },
+}
+
+/** A connection over which a descriptor goes one way, until the other end hears of the end. */
+async function converse(defer, type) {
+  const address = { family: 'unix', abstract: uniqueName() }
+  const fd = bindSocket({ type, address })
+  let arrived
+  let onArrival = () => {}
+  listenerOn(defer, fd, (...arrival) => {
+    arrived ??= arrival
+    onArrival()
+  })
+  const client = opened(defer, await connectSocket({ type, address }))
+  await settled((resolve) => (arrived === undefined ? (onArrival = resolve) : resolve()))
+  const [error, server] = arrived
+  if (error !== undefined) throw error
+  const pidfd = server.peerPidfd()
+  if (pidfd !== undefined) defer(() => closeFd(pidfd))
+  if (server.peer.pid !== process.pid) throw new Error('not our own pid')
+  await settled((resolve, reject) => {
+    server.receive({
+      onMessages: (batch) => batch.forEach(({ fds }) => closeForeignFds(fds)),
+      onEnd: resolve,
+      onError: reject,
+    })
+    client.trySend(Buffer.from('x'), { fds: [0] })
+    client.endSending()
+  })
+}
+
+/** Takes the descriptor over, or closes it. */
+function listenerOn(defer, fd, onArrival) {
+  try {
+    return opened(
+      defer,
+      new ConnectionListener(fd, {
+        onConnection: (connection) => onArrival(undefined, opened(defer, connection)),
+        onError: onArrival,
+      }),
+    )
+  } catch (error) {
+    closeFd(fd)
+    throw error
+  }
 }
 
 /** A promise that fails with the process's uncaught exceptions too: what no callback is there for ends there. */
