@@ -5,6 +5,12 @@ import { existsSync } from 'node:fs'
 export const PYTHON: string = existsSync('/usr/bin/python3') ? '/usr/bin/python3' : 'python3'
 
 /**
+ * Whether this runs under `pnpm test:sanitize`. The preloaded sanitizer is in all programs that are started, and
+ * changes their exit codes, their signal handlers and what leaves a core: what a test says of those is not so there.
+ */
+export const UNDER_SANITIZER: boolean = process.env['ASAN_OPTIONS'] !== undefined
+
+/**
  * Whether a command works on this machine. Says why tests are skipped if it does not, and throws instead
  * where `SDBRIDGE_REQUIRE_SYSTEM=1` promises that everything is there.
  */

@@ -75,7 +75,7 @@ export class OrphanReaper {
           this.#reap()
         })
       },
-      Math.min(...this.#seen.values()) + GRACE_MS - now,
+      Math.max(1, Math.min(...this.#seen.values()) + GRACE_MS - now),
     ).unref()
   }
 

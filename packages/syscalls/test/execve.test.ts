@@ -2,7 +2,7 @@ import { execFileSync, spawn } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
+import { isRoot, PYTHON, UNDER_SANITIZER, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { closeFd, execve, pidfdOpen, RECORD_START_STATE, waitForExit } from '../src/index.js'
 import { fixture, run, runFixture } from './program.js'
@@ -300,7 +300,7 @@ describe('an attempt that fails', () => {
 describe.runIf(isRoot() && works('unshare', '--pid', '--fork', '--mount-proc', 'true'))(
   'PID 1 of a container',
   () => {
-    test('becomes another program', async () => {
+    test.skipIf(UNDER_SANITIZER)('becomes another program', async () => {
       const args = ['--pid', '--fork', '--mount-proc', ...FIXTURE, 'shell', 'echo $$ $PPID; exit 9']
       const outcome = await run('unshare', args)
       expect(outcome).toEqual({ code: 9, signal: null, stdout: '1 0\n', stderr: '' })

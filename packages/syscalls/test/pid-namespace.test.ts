@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { isRoot, works } from '../../../test/support/real-program.js'
 import { closeFd, openPidNamespace, pidFromNamespace, pidInNamespace } from '../src/index.js'
 import { pidSeenFrom, searchPid } from '../src/pid-namespace.js'
+import { until } from './inbox.js'
 import { openFds } from './open-fds.js'
 import { TestPipe } from './test-pipe.js'
 
@@ -26,8 +27,14 @@ function listed(pid: number): number[] {
   return /^NSpid:\t(.*)$/m.exec(status)![1]!.split('\t').map(Number)
 }
 
-function childOf(pid: number): number {
-  return Number(readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1').split(' ')[0])
+/** The first child, as soon as there is one. */
+async function childOf(pid: number): Promise<number> {
+  let children = ''
+  await until(() => {
+    children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1')
+    return children !== ''
+  })
+  return Number(children.split(' ')[0])
 }
 
 describe.each(WAYS)('in our own pid namespace, %s,', (_way, from, into) => {
@@ -61,14 +68,14 @@ describe.runIf(canUnshare)('with a pid namespace in another one, and one beside 
     ends.push(() => child.kill('SIGKILL'))
     // Ends by itself with its input.
     await once(createInterface(child.stdout), 'line')
-    return childOf(child.pid!)
+    return await childOf(child.pid!)
   }
 
   beforeAll(async () => {
-    const innermost = ['sh', '-c', 'cat & true; sleep 0 & wait $!; echo ready; cat; :']
+    const innermost = ['sh', '-c', 'echo ready; cat; :']
     outer = await start('--kill-child', 'unshare', '--pid', '--fork', '--kill-child', ...innermost)
-    inner = childOf(outer)
-    deep = childOf(inner)
+    inner = await childOf(outer)
+    deep = await childOf(inner)
     sibling = await start('--kill-child', 'sh', '-c', 'echo ready; cat; :')
   })
   afterAll(() => ends.forEach((end) => end()))

@@ -10,6 +10,19 @@ const LIST = {
       reason: 'qemu does not know SO_PASSPIDFD',
       error: /no pidfd/,
     },
+    // do_prctl() has a list of its own, on which these are not.
+    'orphans are adopted': {
+      reason: 'qemu does not know PR_SET_CHILD_SUBREAPER',
+      error: /EINVAL: invalid argument, prctl/,
+    },
+    'it is no subreaper': {
+      reason: 'qemu does not know PR_GET_CHILD_SUBREAPER',
+      error: /EINVAL: invalid argument, prctl/,
+    },
+    'pids are translated': {
+      reason: 'qemu does not know the requests of ioctl_ns(2)',
+      error: /ENOSYS: .*, ioctl/,
+    },
   },
   bun: {
     // Seen in 1.4.5. systemd wants the time since the machine's start, and would not count the reload either.

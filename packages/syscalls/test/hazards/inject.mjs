@@ -37,13 +37,13 @@ const LIMIT = 10_000
 /** How long to wait for what may stay: closes on threads are done by then, and if not, they are in the next run's. */
 const STAYS = 300
 
-const [name, only, allowed = '[]'] = process.argv.slice(2)
+const [name, only, allowed] = process.argv.slice(2)
 /** Of a fresh process: what stays open in it when nothing fails, a poller's descriptors. */
-const stays = JSON.parse(allowed)
+const stays = JSON.parse(allowed ?? '[]')
 const scenario = scenarios[name]
 
 if (only !== undefined)
-  process.stdout.write(JSON.stringify(await run(only, allowed === '[]' ? STAYS : LIMIT)))
+  process.stdout.write(JSON.stringify(await run(only, allowed === undefined ? STAYS : LIMIT)))
 else process.stdout.write(JSON.stringify(scenario.fresh ? await inFreshProcesses() : await here()))
 // What hangs would keep it alive.
 process.exit()
