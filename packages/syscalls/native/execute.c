@@ -36,15 +36,12 @@ typedef void (*handler)(int signal);
 
 struct dispositions {
     struct sigaction before[LAST_SIGNAL + 1];
+    handler interim[LAST_SIGNAL + 1];
     bool changed[LAST_SIGNAL + 1];
 };
 
 /* Limits and dispositions are the process': one attempt at a time. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-
-/* How many signals came during the attempt that this program handles; beyond OVER after it. */
-static uint32_t noted[LAST_SIGNAL + 1];
-#define OVER 0x80000000u
 
 /* The thread's own descriptor table, in which everything ends with this program. Where close_range(2) cannot do
  * both at once, the descriptors that somebody has made without close-on-exec stay open. */
@@ -74,20 +71,6 @@ place_fds(int32_t *fds, size_t pairs) {
 }
 
 static void
-send_again(int signal) {
-    long self = sys_call(SYS_getpid, 0, 0, 0, 0, 0);
-    (void) sys_call(SYS_kill, self, signal, 0, 0, 0);
-}
-
-/* A thread can come here late, when the real handler is back. */
-static void
-note(int signal) {
-    int error = errno;
-    if (__atomic_add_fetch(&noted[signal], 1, __ATOMIC_ACQ_REL) > OVER) send_again(signal);
-    errno = error;
-}
-
-static void
 do_nothing(int signal) {
     (void) signal;
 }
@@ -98,19 +81,19 @@ is_fault(int signal) {
     return signal == SIGSEGV || signal == SIGBUS || signal == SIGFPE || signal == SIGILL || signal == SIGTRAP;
 }
 
-/* What becomes of a signal until this is another program; NULL if nothing changes.
+/* Says what becomes of a signal until this is another program, if anything.
  *
  * execve(2) keeps what is ignored and sets what is handled back to its default. So an ignored signal that the new
  * program must not ignore gets a handler that does nothing: until then, and if the call fails, this process is
- * as deaf to it as it was. And a handler of this program must not run any more: the pipe that it writes to may be
- * another file in the table of our thread. */
-static handler
-interim(int signal, const struct sigaction *before, bool ignore) {
+ * as deaf to it as it was. A handled one has its default at once: a handler of ours must not run any more, as the
+ * pipe that it writes to may be another file in the table of our thread, and a signal that it has heard would not
+ * reach the new program. So a SIGTERM ends this process as it would end the next, a moment later. */
+static bool
+changes(int signal, const struct sigaction *before, bool ignore, handler *interim) {
     bool is_ignored = !(before->sa_flags & SA_SIGINFO) && before->sa_handler == SIG_IGN;
     bool is_default = !(before->sa_flags & SA_SIGINFO) && before->sa_handler == SIG_DFL;
-    if (ignore) return is_ignored ? NULL : SIG_IGN;
-    if (is_ignored) return do_nothing;
-    return is_default || is_fault(signal) ? NULL : note;
+    *interim = ignore ? SIG_IGN : is_ignored ? do_nothing : SIG_DFL;
+    return ignore ? !is_ignored : !is_default && !is_fault(signal);
 }
 
 static void
@@ -124,26 +107,60 @@ set_dispositions(uint64_t ignored, struct dispositions *dispositions) {
         struct sigaction *before = &dispositions->before[signal];
         if (signal == SIGKILL || signal == SIGSTOP || sigaction(signal, NULL, before) < 0) continue;
 
-        __atomic_store_n(&noted[signal], 0, __ATOMIC_RELEASE);
-        action.sa_handler = interim(signal, before, (ignored >> (signal - 1) & 1) != 0);
-        dispositions->changed[signal] = action.sa_handler && sigaction(signal, &action, NULL) == 0;
+        bool ignore = (ignored >> (signal - 1) & 1) != 0;
+        if (!changes(signal, before, ignore, &action.sa_handler)) continue;
+        dispositions->interim[signal] = action.sa_handler;
+        dispositions->changed[signal] = sigaction(signal, &action, NULL) == 0;
     }
 }
 
-/* Sends again what was noted: with all blocked in our thread, so that another one handles it. */
+/* But what another thread has changed meanwhile stays so: a default that is not ours has no flag. */
 static void
 restore_dispositions(const struct dispositions *dispositions) {
-    for (int signal = 1; signal <= LAST_SIGNAL; signal++) {
-        if (!dispositions->changed[signal]) continue;
-        (void) sigaction(signal, &dispositions->before[signal], NULL);
-        uint32_t count = __atomic_exchange_n(&noted[signal], OVER, __ATOMIC_ACQ_REL);
-        while (count-- > 0) send_again(signal);
-    }
+    struct sigaction now;
+    for (int signal = 1; signal <= LAST_SIGNAL; signal++)
+        if (dispositions->changed[signal] && sigaction(signal, NULL, &now) == 0 &&
+            now.sa_handler == dispositions->interim[signal] && now.sa_flags & SA_RESTART)
+            (void) sigaction(signal, &dispositions->before[signal], NULL);
 }
 
+/* Without those that the C library sends itself: with one of them blocked, setuid(2) would wait for this thread
+ * for ever. They are not in what sigfillset() gives, in glibc and in musl. */
 static void
 set_mask(uint64_t signals) {
+    sigset_t all;
+    uint64_t allowed;
+    (void) sigfillset(&all);
+    memcpy(&allowed, &all, sizeof allowed);
+    signals &= allowed;
     (void) sys_call(SYS_rt_sigprocmask, SIG_SETMASK, (long) &signals, 0, sizeof signals, 0);
+}
+
+/* Returns only if it fails. */
+static int
+attempt_in_own_table(const struct attempt *attempt) {
+    const struct execution *execution = attempt->execution;
+    struct dispositions dispositions;
+    uint64_t limits[2];
+
+    int error = place_fds(execution->fds, execution->fd_pairs);
+    if (error < 0) return error;
+    /* Only now: it may be lower than what is open here. */
+    error = sys_get_nofile(limits);
+    if (error < 0) return error;
+    if (execution->file_limits) error = sys_set_nofile(execution->file_limits);
+    if (error < 0) return error;
+
+    /* A new thread has none of these. */
+    (void) sys_call(SYS_prctl, PR_SET_PDEATHSIG, attempt->parent_death_signal, 0, 0, 0);
+    set_dispositions(execution->ignored, &dispositions);
+    set_mask(execution->blocked);
+    error = (int) sys_call(SYS_execve, (long) execution->file, (long) execution->arguments,
+                           (long) execution->environment, 0, 0);
+    set_mask(~(uint64_t) 0);
+    restore_dispositions(&dispositions);
+    (void) sys_set_nofile(limits);
+    return error;
 }
 
 /* On a thread of its own, because a descriptor table can be left but not joined again: if the call fails, the
@@ -152,29 +169,13 @@ set_mask(uint64_t signals) {
 static void *
 run(void *argument) {
     struct attempt *attempt = argument;
-    const struct execution *execution = attempt->execution;
-    struct dispositions dispositions;
-
     attempt->error = leave_table();
     if (attempt->error < 0) return NULL;
-    attempt->error = place_fds(execution->fds, execution->fd_pairs);
-    if (attempt->error < 0) return NULL;
 
-    /* Only now: it may be lower than what is open here. */
-    uint64_t limits[2];
-    attempt->error = sys_get_nofile(limits);
-    if (!attempt->error && execution->file_limits) attempt->error = sys_set_nofile(execution->file_limits);
-    if (attempt->error < 0) return NULL;
-
-    /* A new thread has none of these. */
-    (void) sys_call(SYS_prctl, PR_SET_PDEATHSIG, attempt->parent_death_signal, 0, 0, 0);
-    set_dispositions(execution->ignored, &dispositions);
-    set_mask(execution->blocked);
-    attempt->error = (int) sys_call(SYS_execve, (long) execution->file, (long) execution->arguments,
-                                    (long) execution->environment, 0, 0);
-    set_mask(~(uint64_t) 0);
-    restore_dispositions(&dispositions);
-    (void) sys_set_nofile(limits);
+    attempt->error = attempt_in_own_table(attempt);
+    /* Before the thread is joined: its end would come after that, and until then nothing that the process closes would
+     * be closed. */
+    (void) sys_call(SYS_close_range, 0, ~0u, 0, 0, 0);
     return NULL;
 }
 

@@ -63,8 +63,8 @@ sys_set_nofile(const uint64_t limits[2]) {
 
 int
 sys_namespace(int fd, int request, int argument) {
-    if (request < 1 || request > 9) return -EINVAL;
-    /* The requests that answer with a number say so in their own (_IOR), with the size of an int. */
+    /* Those that src/pid-namespace.ts has names for. The later ones say in their number that they answer with an int. */
+    if (request != 2 && request != 3 && request != 6 && request != 8) return -EINVAL;
     unsigned long number =
         request <= 4 ? (unsigned long) _IO(NSIO, request) : (unsigned long) _IOR(NSIO, request, int);
     return (int) sys_call(SYS_ioctl, fd, (long) number, argument, 0, 0);

@@ -58,7 +58,7 @@ int sys_getpeername(int fd, void *address, size_t capacity);
 int sys_getsockopt(int fd, int level, int name, int32_t *values, size_t count);
 int sys_setsockopt(int fd, int level, int name, int value);
 
-/* datagrams (sys-message.c) */
+/* messages (sys-message.c) */
 int64_t sys_send(int fd, const struct sys_outgoing *message);
 int sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message);
 

@@ -81,29 +81,24 @@ export class ConnectionListener {
   }
 
   #accept(): void {
+    let error = 0
     try {
-      for (let count = 0; count < MOST_IN_A_TURN && this.#fd !== -1; count++) {
+      for (let count = 0; count < MOST_IN_A_TURN && error === 0 && this.#fd !== -1; count++) {
         const result = native().accept(this.#fd, 1)
-        if (result === EAGAIN) break
         if (result >= 0) this.#deliver(result)
-        else if (result !== ECONNABORTED) return this.#fail(result)
+        else if (result !== ECONNABORTED) error = result
       }
-    } catch (error) {
-      // A callback's error is the program's; accepting goes on in the next turn.
-      this.#arm()
-      throw error
+    } finally {
+      // Also when a callback throws, which is the program's error: accepting goes on in the next turn.
+      if (error === 0 || error === EAGAIN) this.#arm()
+      else if (EXHAUSTED.has(error)) this.#retry = setTimeout(() => this.#arm(), RETRY_MS).unref()
     }
-    this.#arm()
+    if (error !== 0 && error !== EAGAIN) this.#options.onError(systemError(error, 'accept4'))
   }
 
   #deliver(fd: number): void {
     native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
     this.#options.onConnection(new Connection(fd, this.#type))
-  }
-
-  #fail(errno: number): void {
-    if (EXHAUSTED.has(errno)) this.#retry = setTimeout(() => this.#arm(), RETRY_MS).unref()
-    this.#options.onError(systemError(errno, 'accept4'))
   }
 
   #arm(): void {

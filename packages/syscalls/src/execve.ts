@@ -11,7 +11,7 @@ export interface ExecveOptions {
   argv0?: string
   /**
    * Its descriptors: the number there, and the descriptor here. Standard input, output and error stay what they are unless
-   * named. All others end, whatever their close-on-exec flag says.
+   * named, and are made to block; all else keeps its flags. Others end, whatever their close-on-exec flag says.
    */
   fds?: Readonly<Record<number, number>>
   /** What it inherits of what Node changed in itself. Default {@link startState}. */
@@ -25,6 +25,10 @@ export interface ExecveOptions {
  *
  * Nothing of this program goes on: no `'exit'` event, no pending write; a terminal in raw mode stays so. Needs Linux 5.11
  * to close descriptors that were made without close-on-exec; an older kernel hands those on.
+ *
+ * A signal that comes during the call does what it does by default, as it would a moment later. One that came just before,
+ * and of which Node has not told its listeners yet, is lost: a launcher does not listen for signals. Record locks of
+ * fcntl(2) are lost as well; those of flock(2) stay.
  *
  * The kernel ends Node's threads on the way. To a child with a parent-death signal that is its parent's death; and a
  * Worker, which has no such signal of its own, keeps none for the process.

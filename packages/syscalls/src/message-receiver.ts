@@ -2,9 +2,9 @@ import { native } from './native.js'
 import { EAGAIN, systemError, type SystemError } from './system-error.js'
 import { SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
 
-/** One message as it arrived (recvmsg(2)): a datagram. Whoever gets it owns `fds` and `pidfd` and must close them. */
+/** One message as it arrived (recvmsg(2)): a datagram, a packet, or some bytes of a stream. Whoever gets it owns `fds` and `pidfd` and must close them. */
 export interface ReceivedMessage {
-  /** The payload, at most `maxBytes` of it. An empty one is a message too, not an end. */
+  /** The payload, at most `maxBytes` of it. An empty datagram or packet is a message too, not an end. */
   data: Buffer
   /** The payload's length as it was sent, in bytes; more than `data` holds if it was truncated. */
   fullLength: number
@@ -24,9 +24,12 @@ export interface ReceivedMessage {
 }
 
 export interface ReceiveOptions {
-  /** Called with what has arrived, oldest first, at most 64 datagrams at a time. */
+  /** Called with what has arrived, oldest first, at most 64 messages at a time. */
   onMessages: (batch: ReceivedMessage[]) => void
-  /** Called when no more can arrive, because the other end has closed. Never for a datagram socket. */
+  /**
+   * Called when the other end has closed, after all that it sent. Never for a datagram socket, and not if `onError` tells
+   * that it did not read all that we sent (`ECONNRESET`).
+   */
   onEnd?: () => void
   /** Called when the socket fails; nothing is received after that. */
   onError: (error: SystemError) => void
@@ -41,6 +44,7 @@ export type EndTest = (message: ReceivedMessage) => boolean
 
 const SO_PASSPIDFD = 76
 const ESHUTDOWN = -108
+const ECONNRESET = -104
 const MOST_MESSAGES = 64
 const PAYLOAD_TRUNCATED = 1
 const CONTROL_TRUNCATED = 2
@@ -63,6 +67,8 @@ export class MessageReceiver {
   readonly #maxBytes: number
   readonly #onResume: () => void
   readonly #endsAt: EndTest | undefined
+  /** The other end has closed without reading all that we sent. */
+  #isReset = false
   #state: 'receiving' | 'paused' | 'stopped' = 'receiving'
 
   /** Made by a socket's `receive`. `onResume` is told when {@link waiting} is true again. */
@@ -107,7 +113,7 @@ export class MessageReceiver {
    * it is ready; a caller may at any time, such as before a decision that a waiting message could change.
    *
    * @param hangup The kernel said that nothing more can arrive: another holder has shut the socket down.
-   * @returns How many datagrams that were.
+   * @returns How many messages that were.
    */
   readBatch(hangup = false): number {
     if (this.#state !== 'receiving') return 0
@@ -117,11 +123,14 @@ export class MessageReceiver {
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
     const batch = readRecords(count)
     const ended = this.#cutAtEnd(batch)
+    // A seqpacket socket tells of this before it hands out what had arrived: there is more to read, up to the end.
+    if (error === ECONNRESET && this.#endsAt !== undefined) this.#isReset = true
     try {
       if (batch.length > 0) this.#options.onMessages(batch)
     } finally {
-      if (ended) this.#end()
-      else if (error !== 0 && error !== EAGAIN) this.#fail(error)
+      if (ended && this.#isReset) this.#fail(ECONNRESET)
+      else if (ended) this.#end()
+      else if (error !== 0 && error !== EAGAIN && !this.#isReset) this.#fail(error)
     }
     return batch.length
   }

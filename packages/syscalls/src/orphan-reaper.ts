@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { isMainThread } from 'node:worker_threads'
 import { native } from './native.js'
 import { check } from './system-error.js'
+import { throwLater } from './throw-later.js'
 import { type ExitStatus, reap } from './wait-for-exit.js'
 
 /**
@@ -63,8 +64,14 @@ export class OrphanReaper {
   #look(): void {
     const now = performance.now()
     const known = this.#seen
-    this.#seen = new Map(zombies().map(({ key }) => [key, known.get(key) ?? now]))
-    if (this.#waiting || this.#seen.size === 0) return
+    const all = zombiesIfPossible()
+    if (all !== undefined) this.#seen = new Map(all.map(({ key }) => [key, known.get(key) ?? now]))
+    // Where they cannot be listed, it looks again a while later.
+    const since = all === undefined ? now : Math.min(...this.#seen.values())
+    if (!this.#waiting && Number.isFinite(since)) this.#comeBack(since + GRACE_MS - now)
+  }
+
+  #comeBack(delayMs: number): void {
     this.#waiting = true
     this.#timer = setTimeout(
       () => {
@@ -75,13 +82,13 @@ export class OrphanReaper {
           this.#reap()
         })
       },
-      Math.max(1, Math.min(...this.#seen.values()) + GRACE_MS - now),
+      Math.max(1, delayMs),
     ).unref()
   }
 
   #reap(): void {
     const before = performance.now() - GRACE_MS
-    for (const { pid, key } of zombies()) {
+    for (const { pid, key } of zombiesIfPossible() ?? []) {
       if ((this.#seen.get(key) ?? Infinity) > before) continue
       // Not to be had yet, such as one that a debugger holds: asked for again after another while.
       this.#seen.delete(key)
@@ -97,9 +104,7 @@ export class OrphanReaper {
     try {
       this.#onReaped(orphan)
     } catch (error) {
-      process.nextTick(() => {
-        throw error
-      })
+      throwLater(error)
     }
   }
 }
@@ -109,6 +114,18 @@ interface Zombie {
   /** Tells it from another process that has got its number since. */
   key: string
 }
+
+/** Without a free descriptor or memory, nothing can be listed; for PID 1 of a container that must not be the end. */
+function zombiesIfPossible(): Zombie[] | undefined {
+  try {
+    return zombies()
+  } catch (error) {
+    if (EXHAUSTED.has((error as NodeJS.ErrnoException).code ?? '')) return undefined
+    throw error
+  }
+}
+
+const EXHAUSTED = new Set(['EMFILE', 'ENFILE', 'ENOMEM'])
 
 function zombies(): Zombie[] {
   return readdirSync('/proc/self/task').flatMap((thread) =>
@@ -122,7 +139,10 @@ function childrenOf(thread: string): string {
   try {
     return readFileSync(`/proc/self/task/${thread}/children`, 'latin1')
   } catch (error) {
-    if (thread !== `${process.pid}`) return ''
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT'
+    // A thread that has ended meanwhile.
+    if (isMissing && thread !== `${process.pid}`) return ''
+    if (!isMissing) throw error
     const message =
       'the kernel does not list children (CONFIG_PROC_CHILDREN), so orphans cannot be found'
     throw Object.assign(new Error(message, { cause: error }), { code: 'ENOSYS' })

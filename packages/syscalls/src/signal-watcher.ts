@@ -1,6 +1,7 @@
 import { native } from './native.js'
 import { type Signal, SIGRTMAX, SIGRTMIN, signalName, signalNumber } from './signal-number.js'
 import { check, invalid } from './system-error.js'
+import { throwLater } from './throw-later.js'
 
 const watchers = new Map<number, Set<() => void>>()
 
@@ -34,7 +35,8 @@ export class SignalWatcher {
     else others.add(this.#onSignal)
   }
 
-  /** Ends the watching. After the last watcher's end the signal does what it did before, which is to end the process. */
+  /** Ends the watching. After the last watcher's end the signal does what it did before, which is to end the
+   * process, and so does one that was sent and has not arrived yet. */
   close(): void {
     if (!this.#open) return
     this.#open = false
@@ -62,8 +64,6 @@ function deliver(onSignal: () => void, all: ReadonlySet<() => void>): void {
   try {
     onSignal()
   } catch (error) {
-    process.nextTick(() => {
-      throw error
-    })
+    throwLater(error)
   }
 }

@@ -58,6 +58,12 @@ test('without a free descriptor, connections wait until there is one', async () 
   expect(outcome.code).toBe(0)
 })
 
+test('an onError that throws does not make it try again at once', async () => {
+  const path = join(temporaryDirectory(), 's')
+  const outcome = await runFixture('accept-with-full-table.mjs', [path, 'throws'])
+  expect(outcome).toEqual({ code: 0, signal: null, stdout: 'few errors\naccepted\n', stderr: '' })
+})
+
 test('it keeps the process alive, unless told not to, and ends with it', async () => {
   const outcome = await runFixture('unref-listener.mjs')
   expect(outcome).toEqual({ code: 0, signal: null, stdout: 'end\n', stderr: '' })

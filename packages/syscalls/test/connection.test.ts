@@ -115,6 +115,38 @@ describe.each(['stream', 'seqpacket'] as const)('a %s connection', (type) => {
     expect(client.ends).toBe(0)
   })
 
+  test('that ends with something unread delivers what it sent before it tells', async () => {
+    const { client, server } = await connectedPair(type)
+    client.receiver.pause()
+    server.receiver.pause()
+    client.connection.trySend(Buffer.from('never read'))
+    for (const text of ['a', 'b', 'c']) server.connection.trySend(Buffer.from(text))
+    server.connection.close()
+    client.receiver.resume()
+    await until(() => client.errors.length === 1)
+    expect([client.text, client.errors[0]!.code, client.ends]).toEqual(['abc', 'ECONNRESET', 0])
+  })
+
+  test.skipIf(!works(PYTHON, '--version'))(
+    'knows who sent what came before it received',
+    async () => {
+      const path = join(temporaryDirectory(), 's')
+      const child = spawn(PYTHON, ['-c', GREETER, path, type], {
+        stdio: ['pipe', 'pipe', 'inherit'],
+      })
+      const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+      await lines.next()
+      const connection = await connectSocket({ type, address: { family: 'unix', path } })
+      expect((await lines.next()).value).toBe('greeted')
+      const client = new Conversation(connection)
+      await until(() => client.messages.length === 1)
+      expect(client.messages[0]).toMatchObject({
+        sender: { pid: child.pid, uid: process.getuid!() },
+      })
+      child.stdin.end()
+    },
+  )
+
   test('closed in the middle of a batch delivers nothing more', async () => {
     const { client, server } = await connectedPair(type)
     server.onMessage = () => server.connection.close()
@@ -209,7 +241,7 @@ describe.each(['stream', 'seqpacket'] as const)('a %s connection', (type) => {
     const server = await accepted
     expect(server.connection.peer).toMatchObject({ pid: child.pid })
     await until(() => server.messages.length === 1)
-    expect(server.messages[0]).toMatchObject({ sender: { pid: child.pid, uid: 0 } })
+    expect(server.messages[0]).toMatchObject({ sender: { pid: child.pid, uid: process.getuid!() } })
     expect(kindOfFd(server.messages[0]!.fds[0]!)).toBe('memfd')
 
     const { writeFd } = new TestPipe()
@@ -218,6 +250,19 @@ describe.each(['stream', 'seqpacket'] as const)('a %s connection', (type) => {
     expect(line).toBe(`back pipe:[${fstatSync(writeFd).ino}]`)
   })
 })
+
+const GREETER = `
+import socket, sys
+kind = socket.SOCK_STREAM if sys.argv[2] == 'stream' else socket.SOCK_SEQPACKET
+listener = socket.socket(socket.AF_UNIX, kind)
+listener.bind(sys.argv[1])
+listener.listen()
+print('listening', flush=True)
+connection, _ = listener.accept()
+connection.send(b'greeting')
+print('greeted', flush=True)
+sys.stdin.read()
+`
 
 const CLIENT = `
 import array, os, socket, sys

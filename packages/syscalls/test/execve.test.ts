@@ -1,6 +1,9 @@
-import { execFileSync, spawn } from 'node:child_process'
+import { type ChildProcessByStdio, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { chmodSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import type { Readable } from 'node:stream'
+import { text } from 'node:stream/consumers'
 import { describe, expect, test } from 'vitest'
 import { isRoot, PYTHON, UNDER_SANITIZER, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -268,8 +271,12 @@ describe('an attempt that fails', () => {
     )
   })
 
-  test.runIf(works(PYTHON, '--version'))('loses no signal and sends none astray', async () => {
-    expect(await outputOf('signals', PYTHON)).toBe('3000\n')
+  test('leaves the handlers of signals as they were, and sends none astray', async () => {
+    expect(await outputOf('signals')).toBe('100\n')
+  })
+
+  test('does not keep other threads waiting that set user ids', async () => {
+    expect(await outputOf('failing while ids are set')).toBe('over\n')
   })
 
   test('changes nothing in several threads at once', async () => {
@@ -294,6 +301,33 @@ describe('an attempt that fails', () => {
     ['the name of a variable', () => execve('/bin/false', [], { env: { 'A\0': '' } })],
   ])('does so before, for a NUL byte in %s', (_where, attempt) => {
     expect(attempt).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }))
+  })
+})
+
+describe.runIf(works('cc', '--version'))('an execve that takes the kernel half a second', () => {
+  function slowly(name: string): ChildProcessByStdio<null, Readable, null> {
+    const library = join(temporaryDirectory(), 'slow.so')
+    execFileSync('cc', ['-shared', '-fPIC', '-o', library, fixture('slow-execve.c'), '-ldl'])
+    const preloaded = [process.env['LD_PRELOAD'], library].filter(Boolean).join(':')
+    return spawn(process.execPath, [fixture('execve.mjs'), name], {
+      env: { ...process.env, LD_PRELOAD: preloaded },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+  }
+
+  test('loses no signal that comes meanwhile: it ends the process', async () => {
+    const child = slowly('listening')
+    let output = ''
+    child.stdout.setEncoding('utf8').on('data', (data: string) => {
+      output += data
+      if (data === 'now\n') child.kill('SIGTERM')
+    })
+    const [code, signal] = (await once(child, 'close')) as [number | null, string | null]
+    expect([output, code, signal]).toEqual(['now\n', null, 'SIGTERM'])
+  })
+
+  test('and then fails leaves gone what another thread has taken away meanwhile', async () => {
+    expect(await text(slowly('failing while a listener goes').stdout)).toBe('now\n0\n')
   })
 })
 

@@ -10,6 +10,7 @@ describe.runIf(canFindChildren)('a reaper of orphans', () => {
     ['waits for all orphans of a subreaper, in a loop that sleeps', 'orphans', '200,1,1,1 0\n'],
     ["leaves Node's own children alone", 'own', '200 0\n'],
     ['whose callback throws waits for the others', 'throws', '1,2,3 0\n'],
+    ['lives on without a free descriptor', 'exhausted', '1 0\n'],
     ['waits for none after its close', 'close', '4 0\n'],
     ['does not keep the process alive', 'alone', 'last line\n'],
     [
