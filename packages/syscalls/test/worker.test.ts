@@ -9,6 +9,7 @@ test.each([
   ['paused', 20],
   ['unread', 20],
   ['waiting for room', 20],
+  ['connected', 50],
 ])(
   'Workers that are terminated while their sockets are %s leave nothing behind (%i of them)',
   async (state, workers) => {
