@@ -131,10 +131,15 @@ function readOptions() {
       process.stdout.write(HELP)
       process.exit()
     }
-    if (values.arch in MACHINES) return values
+    if (isKnown(values.arch)) return { arch: values.arch }
     throw new Error(`--arch ${values.arch}: it must be one of ${Object.keys(MACHINES).join(', ')}.`)
   } catch (error) {
-    process.stderr.write(`${error.message}\nTry --help\n`)
+    process.stderr.write(`${error instanceof Error ? error.message : error}\nTry --help\n`)
     process.exit(2)
   }
+}
+
+/** @param {string} arch @returns {arch is keyof typeof MACHINES} */
+function isKnown(arch) {
+  return Object.hasOwn(MACHINES, arch)
 }
