@@ -26,11 +26,11 @@ export async function run(command, args, options = {}) {
   const end = () => child.kill(options.killSignal)
   process.prependListener('exit', end)
   child.once('exit', () => process.off('exit', end))
-  const output = Promise.all([child.stdout, child.stderr].map((stream) => stream && text(stream)))
+  const output = Promise.all([textOf(child.stdout), textOf(child.stderr)])
   try {
     const [status, signal] = await once(child, 'close')
     const [stdout, stderr] = await output
-    return { status, signal, stdout: stdout ?? '', stderr: stderr ?? '' }
+    return { status, signal, stdout, stderr }
   } catch (error) {
     process.off('exit', end)
     return {
@@ -57,4 +57,9 @@ export async function runQuietly(command, args, options = {}) {
   if (status === 0) return stdout
   const line = [command, ...args].join(' ')
   throw new Error(`${line}: ended with ${status ?? signal}\n${stdout}${stderr}`)
+}
+
+/** @param {import('node:stream').Readable | null} stream null: it is not ours */
+async function textOf(stream) {
+  return stream === null ? '' : text(stream)
 }

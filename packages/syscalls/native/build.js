@@ -134,12 +134,12 @@ function readOptions() {
     if (isKnown(values.arch)) return { arch: values.arch }
     throw new Error(`--arch ${values.arch}: it must be one of ${Object.keys(MACHINES).join(', ')}.`)
   } catch (error) {
-    process.stderr.write(`${error instanceof Error ? error.message : error}\nTry --help\n`)
-    process.exit(2)
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\nTry --help\n`)
+    return process.exit(2)
   }
 }
 
-/** @param {string} arch @returns {arch is keyof typeof MACHINES} */
-function isKnown(arch) {
-  return Object.hasOwn(MACHINES, arch)
+/** @param {string} name @returns {name is keyof typeof MACHINES} */
+function isKnown(name) {
+  return Object.hasOwn(MACHINES, name)
 }
