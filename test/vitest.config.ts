@@ -1,10 +1,11 @@
+import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
 // The environment, the descriptor table and the pid are per process, and are what is tested here: so each
 // file has a process of its own.
 export default defineConfig({
   test: {
-    root: new URL('..', import.meta.url).pathname,
+    root: fileURLToPath(new URL('..', import.meta.url)),
     include: ['packages/*/test/**/*.test.ts', 'test/*.test.ts'],
     pool: 'forks',
     testTimeout: 30_000,

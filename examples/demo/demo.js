@@ -1,8 +1,18 @@
 // What this project does, shown to a person. Exits with 1 when anything that it shows did not happen.
+import { readOptions } from '@sdbridge/test/support/options.js'
 import { showEmbedded } from './embedded.js'
+import { endOnSignals } from './ending.js'
 import { showRealSystemd } from './real-systemd.js'
 import { check, failureCount, line, quote, title } from './report.js'
 
+readOptions(
+  `Shows the example service under the embedded manager, and under a real systemd where that works.
+
+Usage: node examples/demo/demo.js [--help]
+`,
+  {},
+)
+endOnSignals()
 await show(showEmbedded)
 await show(showRealSystemd)
 

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Service } from '@sdbridge/manager'
+import { withEnding } from './ending.js'
 import { request, startLoad } from './load.js'
 import { check, line, title } from './report.js'
 
@@ -15,8 +16,9 @@ export async function showEmbedded() {
   title('A Node service under the embedded manager (no systemd needed)')
   const directory = mkdtempSync(join(tmpdir(), 'sdbridge-demo-'))
   const greetingFile = join(directory, 'greeting.txt')
+  /** @type {Service | undefined} */
   let service
-  try {
+  const show = async () => {
     writeFileSync(greetingFile, 'Hello')
     service = new Service({
       command: [process.execPath, SERVER],
@@ -28,10 +30,11 @@ export async function showEmbedded() {
       stopTimeoutMs: 20_000,
     })
     await walkThrough(service, greetingFile)
-  } finally {
+  }
+  await withEnding(show, async () => {
     await service?.close()
     rmSync(directory, { recursive: true })
-  }
+  })
 }
 
 /**

@@ -6,6 +6,7 @@ import { changeGreeting, installExample } from '@sdbridge/test/system/install-ex
 import { Machine } from '@sdbridge/test/system/machine/machine.js'
 import { missingRequirements } from '@sdbridge/test/system/machine/requirements.js'
 import { inside, repositoryBind } from '@sdbridge/test/system/repository.js'
+import { withEnding } from './ending.js'
 import { check, line, quote, title } from './report.js'
 
 const LOAD = inside('examples/demo/load.js')
@@ -27,12 +28,11 @@ export async function showRealSystemd() {
     return
   }
   const machine = await Machine.boot({ binds: [repositoryBind] })
-  try {
+  const show = async () => {
     line(`systemd ${await machine.systemdVersion()} is PID 1 of a throwaway machine`)
     await walkThrough(machine)
-  } finally {
-    await machine.halt()
   }
+  await withEnding(show, () => machine.halt())
 }
 
 /** @param {Machine} machine */

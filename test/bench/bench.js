@@ -1,8 +1,8 @@
 // How much of what C reaches is left in JavaScript, beside libsystemd and other packages. Nothing is asserted.
 import { writeFileSync } from 'node:fs'
-import { parseArgs } from 'node:util'
+import { positiveInteger, readOptions, refuse } from '../support/options.js'
 import { groups } from './groups.js'
-import { describeMachine } from './machine.js'
+import { busyMachine, describeMachine } from './machine.js'
 import { handedOver, runAsUnderSystemd } from './network.js'
 import { installRival, RIVALS } from './rivals.js'
 import { compare } from './rounds.js'
@@ -15,6 +15,7 @@ import { Workshop } from './workshop.js'
  * What `--json` writes.
  *
  * @typedef {object} Report
+ * @property {string} [warning] Why its numbers may be wrong.
  * @property {Record<string, string>} machine
  * @property {{ rounds: number, count: number }} options
  * @property {string[]} missing Who is not here, and why.
@@ -35,26 +36,22 @@ const HELP = `pnpm bench [options]
 It needs a C compiler. As root it measures with queues as long as under systemd.
 `
 
-const { values } = parseArgs({
-  allowNegative: true,
-  options: {
-    rounds: { type: 'string', default: '11' },
-    count: { type: 'string', default: '50000' },
-    only: { type: 'string', multiple: true, default: Object.keys(groups) },
-    rivals: { type: 'boolean', default: true },
-    json: { type: 'string' },
-    write: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(HELP, {
+  rounds: { type: 'string', default: '11' },
+  count: { type: 'string', default: '50000' },
+  only: { type: 'string', multiple: true, default: Object.keys(groups) },
+  'no-rivals': { type: 'boolean', default: false },
+  json: { type: 'string' },
+  write: { type: 'boolean', default: false },
 })
-const rounds = numberOf('rounds')
-const count = numberOf('count')
+const rounds = positiveInteger(values.rounds, '--rounds')
+const count = positiveInteger(values.count, '--count')
 const wanted = values.only.map(
-  (name) => groups[name] ?? fail(`--only ${name}: there is no such group`),
+  (name) =>
+    groups[name] ?? refuse(`--only ${name}: it must be one of ${Object.keys(groups).join(', ')}.`),
 )
 
-if (values.help) process.stdout.write(HELP)
-else await main()
+await main()
 
 async function main() {
   const missing = handedOver() ?? (await installRivals())
@@ -62,11 +59,14 @@ async function main() {
   if (await runAsUnderSystemd(missing)) return
 
   endOnSignals()
-  const rivals = NAMES.filter((name) => values.rivals && !(name in missing))
+  const rivals = NAMES.filter((name) => !values['no-rivals'] && !(name in missing))
   const workshop = new Workshop()
   process.on('exit', () => workshop.dispose())
+  const warning = busyMachine()
+  if (warning !== undefined) tell(warning)
   /** @type {Report} */
   const report = {
+    ...(warning !== undefined && { warning }),
     machine: describeMachine(),
     options: { rounds, count },
     missing: Object.entries(missing).map(([name, reason]) => `${name}: ${reason}`),
@@ -90,7 +90,7 @@ async function main() {
 async function installRivals() {
   /** @type {Record<string, string>} */
   const missing = {}
-  if (!values.rivals) return missing
+  if (values['no-rivals']) return missing
   endOnSignals()
   for (const name of NAMES) {
     tell(`npm ${name} ${RIVALS[name]}`)
@@ -108,20 +108,7 @@ function endOnSignals() {
   }
 }
 
-/** @param {'rounds' | 'count'} name */
-function numberOf(name) {
-  const number = Number(values[name])
-  if (!Number.isInteger(number) || number < 1) fail(`--${name} must be a positive integer`)
-  return number
-}
-
 /** @param {string} text */
 function tell(text) {
   process.stderr.write(`${text}\n`)
-}
-
-/** @param {string} reason @returns {never} */
-function fail(reason) {
-  tell(`${reason}\n\n${HELP}`)
-  process.exit(2)
 }

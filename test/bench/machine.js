@@ -20,3 +20,9 @@ export function describeMachine() {
     date: new Date().toISOString().slice(0, 10),
   }
 }
+
+/** Whether others use so much of this machine that the numbers say something about them. @returns {string | undefined} */
+export function busyMachine(load = loadavg()[0] ?? 0, processors = cpus().length) {
+  if (load <= processors / 2) return undefined
+  return `Warning: the load was ${load.toFixed(2)} at the start, on ${processors} processors. These numbers are not to be trusted.`
+}

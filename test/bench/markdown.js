@@ -6,7 +6,7 @@ import { rowsOf } from './table.js'
  *
  * @param {import('./bench.js').Report} report
  */
-export async function markdownOf({ machine, options, missing, comparisons }) {
+export async function markdownOf({ warning, machine, options, missing, comparisons }) {
   const lines = [
     '# Benchmarks',
     '',
@@ -24,6 +24,7 @@ export async function markdownOf({ machine, options, missing, comparisons }) {
     '  own default is 10.',
     '- Everybody sends to the same kind of socket, a file, and nobody is asserted to be fast.',
     '',
+    ...(warning === undefined ? [] : [`**${warning}**`, '']),
     '| Machine | |',
     '| --- | --- |',
     ...Object.entries(machine).map(([name, value]) => `| ${name} | ${value} |`),

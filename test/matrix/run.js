@@ -1,15 +1,13 @@
 #!/usr/bin/env node
 // @ts-check
 import { createHash } from 'node:crypto'
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { delimiter, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { Missing, Outcomes, say } from '../support/outcomes.js'
-import { runQuietly } from '../support/run-quietly.js'
+import { readOptions, selectParts } from '../support/options.js'
+import { run, runQuietly } from '../support/run-quietly.js'
+import { scratchDirectory } from '../support/scratch.js'
 import { fetchPinned } from './runtimes/fetch-pinned.js'
 import { MUSL_LOADER, muslNode, onMusl } from './runtimes/musl-node.js'
 import { BUN, NODE_ARM64, NODE_HERE, PNPM_IN_NODE_FOR_MUSL } from './runtimes/pinned.js'
@@ -31,20 +29,12 @@ and on musl. Runtimes come from the npm registry, pinned by their content in run
 
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 const syscalls = join(repository, 'packages/syscalls')
-const { values } = parseArgs({
-  options: {
-    only: { type: 'string', default: '' },
-    json: { type: 'string' },
-    list: { type: 'boolean', default: false },
-    help: { type: 'boolean', default: false },
-  },
+const values = readOptions(HELP, {
+  only: { type: 'string', default: '' },
+  json: { type: 'string' },
+  list: { type: 'boolean', default: false },
 })
-
-const scratch = mkdtempSync(join(tmpdir(), 'sdbridge-matrix-'))
-process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 9 }))
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-  process.once(signal, () => process.exit(1))
-}
+const scratch = scratchDirectory('matrix')
 
 /** @typedef {import('../support/outcomes.js').Counts} Counts */
 /** What all parts without an emulator have run. @type {string | undefined} */
@@ -88,15 +78,13 @@ const parts = {
   },
 }
 
-if (values.help) process.stdout.write(HELP)
-else if (values.list) say(Object.keys(parts).join('\n'))
+if (values.list) say(Object.keys(parts).join('\n'))
 else process.exitCode = await main()
 
 async function main() {
-  const selected = Object.entries(parts).filter(([name]) => name.includes(values.only))
-  if (selected.length === 0) throw new Error(`no part has '${values.only}' in its name`)
+  const selected = selectParts(parts, values.only)
   const outcomes = new Outcomes()
-  for (const [name, run] of selected) await outcomes.run(name, run)
+  for (const [name, part] of selected) await outcomes.run(name, part)
   return outcomes.conclude(values.json)
 }
 
@@ -111,7 +99,10 @@ async function exercise(node, options = []) {
   const file = fileURLToPath(new URL('exercise/exercise.mjs', import.meta.url))
   const report = join(scratch, 'exercise.json')
   rmSync(report, { force: true })
-  const env = { ...process.env, SDBRIDGE_EXERCISE_NODE: node }
+  // What it leaves when it is ended goes with us.
+  const TMPDIR = join(scratch, 'tmp')
+  mkdirSync(TMPDIR, { recursive: true })
+  const env = { ...process.env, SDBRIDGE_EXERCISE_NODE: node, TMPDIR }
   const code = await show(node, [file, '--json', report, ...options], env)
   const { passed, failed, notHere } = JSON.parse(readFileSync(report, 'utf8'))
   return { passed, failed: failed || (code === 0 ? 0 : 1), skipped: 0, notHere }
@@ -232,11 +223,8 @@ function fingerprint(arch) {
  * @returns {Promise<number>}
  */
 async function show(command, args, env) {
-  const child = spawn(command, args, {
-    cwd: repository,
-    env,
-    stdio: ['ignore', 'inherit', 'inherit'],
-  })
-  const [code] = await once(child, 'close')
-  return code ?? 1
+  const stdio = /** @type {const} */ (['ignore', 'inherit', 'inherit'])
+  const { status, error } = await run(command, args, { cwd: repository, env, stdio: [...stdio] })
+  if (error !== undefined) throw error
+  return status ?? 1
 }

@@ -2,8 +2,9 @@
 // @ts-check
 import { readdirSync, statSync, writeFileSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
+import { readOptions } from '../support/options.js'
 import { runQuietly } from '../support/run-quietly.js'
+import { endOnSignals } from '../support/scratch.js'
 import { packPackages } from './pack-packages.js'
 
 const HELP = `Makes the tarballs that a release publishes, from a clean copy of this checkout.
@@ -17,18 +18,9 @@ Beside the tarballs it writes SHA512SUMS, for \`sha512sum -c\`. Each binary is b
 these tarballs: node test/packages/run.js --tarballs FOLDER
 `
 
-const { values } = parseArgs({
-  options: {
-    out: { type: 'string', default: 'tarballs' },
-    help: { type: 'boolean', default: false },
-  },
-})
-for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-  // So that what is to be removed at the exit is.
-  process.once(signal, () => process.exit(1))
-}
-if (values.help) process.stdout.write(HELP)
-else process.exitCode = await main(resolve(values.out))
+const values = readOptions(HELP, { out: { type: 'string', default: 'tarballs' } })
+endOnSignals()
+process.exitCode = await main(resolve(values.out))
 
 /** @param {string} out */
 async function main(out) {

@@ -2,25 +2,17 @@
 // @ts-check
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import {
-  cpSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs'
-import { tmpdir } from 'node:os'
+import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { delimiter, dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
 import { PNPM } from './clean-checkout.js'
 import { packPackages } from './pack-packages.js'
 import { fetchPinned } from '../matrix/runtimes/fetch-pinned.js'
 import { NODE_HERE } from '../matrix/runtimes/pinned.js'
 import { Outcomes, say } from '../support/outcomes.js'
+import { readOptions } from '../support/options.js'
 import { runQuietly } from '../support/run-quietly.js'
+import { scratchDirectory } from '../support/scratch.js'
 import { registryOf } from './registry.js'
 import { checkShape } from './shape.js'
 
@@ -39,26 +31,11 @@ TypeScript program is compiled, against what they installed. About a minute and 
 const NPM = 'npm@12.2.0'
 const repository = fileURLToPath(new URL('../..', import.meta.url))
 const consumer = fileURLToPath(new URL('consumer', import.meta.url))
-const { values } = parseArgs({
-  options: {
-    tarballs: { type: 'string' },
-    json: { type: 'string' },
-    help: { type: 'boolean', default: false },
-  },
-})
+const values = readOptions(HELP, { tarballs: { type: 'string' }, json: { type: 'string' } })
 
 /** @typedef {import('./pack-packages.js').Packed} Packed */
 
-if (values.help) {
-  process.stdout.write(HELP)
-} else {
-  const scratch = mkdtempSync(join(tmpdir(), 'sdbridge-packages-'))
-  process.on('exit', () => rmSync(scratch, { recursive: true, force: true, maxRetries: 9 }))
-  for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM'])) {
-    process.once(signal, () => process.exit(1))
-  }
-  process.exitCode = await main(scratch)
-}
+process.exitCode = await main(scratchDirectory('packages'))
 
 /** @param {string} scratch */
 async function main(scratch) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // @ts-check
-import { parseArgs } from 'node:util'
+import { readOptions } from '../support/options.js'
 import { Outcomes } from '../support/outcomes.js'
 import { checks } from './checks.js'
 
@@ -15,14 +15,7 @@ Needs an installed checkout. Where the registry serves no advisories it says so;
 a failure. Signatures of the registry are not checked: pnpm compares hashes with the lockfile instead.
 `
 
-const { values } = parseArgs({
-  options: { json: { type: 'string' }, help: { type: 'boolean', default: false } },
-})
-
-if (values.help) {
-  process.stdout.write(HELP)
-} else {
-  const outcomes = new Outcomes()
-  for (const [name, check] of Object.entries(checks)) await outcomes.run(name, async () => check())
-  process.exitCode = outcomes.conclude(values.json)
-}
+const values = readOptions(HELP, { json: { type: 'string' } })
+const outcomes = new Outcomes()
+for (const [name, check] of Object.entries(checks)) await outcomes.run(name, async () => check())
+process.exitCode = outcomes.conclude(values.json)

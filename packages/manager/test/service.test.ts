@@ -1,12 +1,11 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { connect } from 'node:net'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { bindSocket, closeFd } from '@sdbridge/syscalls'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { Service, type ServiceOptions } from '../src/index.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 
@@ -408,14 +407,16 @@ describe('options', () => {
 })
 
 test('close leaves nothing behind', async () => {
-  const left = (): string[] =>
-    readdirSync(tmpdir()).filter((name) => name.startsWith('sdbridge-manager-'))
-  const before = left()
+  // Of its own: others run on this machine too.
+  const directory = temporaryDirectory()
+  vi.stubEnv('TMPDIR', directory)
+  onTestFinished(() => void vi.unstubAllEnvs())
+  const left = (): string[] => readdirSync(directory)
   const { service } = serviceOf([], { sockets: [{ listen: '127.0.0.1:0' }] })
   await service.start()
-  expect(left().length).toBeGreaterThan(before.length)
+  expect(left()).toEqual([expect.stringMatching(/^sdbridge-manager-/)])
   await service.close()
-  expect(left()).toEqual(before)
+  expect(left()).toEqual([])
 })
 
 interface Followed {

@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -162,7 +163,7 @@ import('@sdbridge/syscalls').then(({ DatagramSocket }) => new DatagramSocket('un
 s.setblocking(False)
 print(s.recv(100).decode())
 `
-    const packageDirectory = new URL('..', import.meta.url).pathname
+    const packageDirectory = fileURLToPath(new URL('..', import.meta.url))
     expect(python(script, process.execPath, packageDirectory)).toBe('hello')
   })
 })

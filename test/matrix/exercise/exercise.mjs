@@ -21,22 +21,41 @@ Usage: node exercise.mjs [options]
 $SDBRIDGE_EXERCISE_NODE is what starts a child with the same runtime, if that is not process.execPath.
 `
 
-const { values } = parseArgs({
-  options: {
+const say = (text) => process.stdout.write(`${text}\n`)
+const values = readOptions()
+const selected = Object.entries(allChecks).filter(([name]) => name.includes(values.only))
+if (selected.length === 0) {
+  refuse(
+    `--only ${values.only}: none of these has it in its name: ${Object.keys(allChecks).join(', ')}.`,
+  )
+}
+
+if (values.help) process.stdout.write(HELP)
+else if (values.list) for (const [name] of selected) say(name)
+else await runAll()
+
+function readOptions() {
+  const options = {
     environment: { type: 'string', multiple: true, default: [] },
     only: { type: 'string', default: '' },
     timeout: { type: 'string', default: '20' },
     json: { type: 'string' },
     list: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
-  },
-})
-const say = (text) => process.stdout.write(`${text}\n`)
-const selected = Object.entries(allChecks).filter(([name]) => name.includes(values.only))
+  }
+  try {
+    const { values: given } = parseArgs({ options })
+    if (/^[1-9]\d*$/.test(given.timeout)) return given
+    return refuse(`--timeout ${given.timeout}: it must be a positive integer.`)
+  } catch (error) {
+    return refuse(error.message)
+  }
+}
 
-if (values.help) process.stdout.write(HELP)
-else if (values.list) for (const [name] of selected) say(name)
-else await runAll()
+function refuse(message) {
+  process.stderr.write(`${message}\nTry --help\n`)
+  process.exit(2)
+}
 
 async function runAll() {
   const environments = currentEnvironments(values.environment)

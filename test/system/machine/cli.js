@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { environment } from './enter.js'
+import { readOptions } from '../../support/options.js'
 import { repositoryBind } from '../repository.js'
 import { Machine } from './machine.js'
 import { missingRequirements } from './requirements.js'
@@ -38,14 +39,9 @@ async function main() {
     suite: { type: 'string' },
     bind: { type: 'string', multiple: true, default: [] },
     'log-level': { type: 'string' },
-    help: { type: 'boolean', default: false },
   }
   const { own, verb, command } = splitArguments(process.argv.slice(2), options)
-  const { values } = parseArgs({ args: own, options })
-  if (values.help) {
-    process.stdout.write(HELP)
-    return 0
-  }
+  const values = readOptions(HELP, options, own)
   if (!isComplete(verb, command)) {
     process.stderr.write(HELP)
     return 2

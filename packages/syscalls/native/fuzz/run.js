@@ -1,15 +1,27 @@
-// Runs the fuzzer of the control data: node native/fuzz/run.js [--seconds 30]. With clang it is libFuzzer, which
-// looks for inputs that reach new code; with another compiler a loop of random messages. Exit code 1: a finding.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+// Runs the fuzzer of the control data; `--help` tells how. With clang it is libFuzzer, which looks for inputs that
+// reach new code; with another compiler a loop of random messages. Exit code 1: a finding.
+import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { parseArgs } from 'node:util'
+import { positiveInteger, readOptions } from '../../../../test/support/options.js'
+import { run } from '../../../../test/support/run-quietly.js'
+import { scratchDirectory } from '../../../../test/support/scratch.js'
+
+const HELP = `Feeds what comes with datagrams, made up at random, to the functions that read it.
+
+Usage: node native/fuzz/run.js [--seconds N]
+
+  --seconds N  how long (30)
+  --help
+
+It takes libFuzzer of clang where it works, or else a loop. With SDBRIDGE_REQUIRE_SYSTEM=1 nothing but libFuzzer will do.
+`
 
 const here = dirname(fileURLToPath(import.meta.url))
-const { values } = parseArgs({ options: { seconds: { type: 'string', default: '30' } } })
-const directory = mkdtempSync(join(tmpdir(), 'sdbridge-fuzz-'))
+const values = readOptions(HELP, { seconds: { type: 'string', default: '30' } })
+const seconds = positiveInteger(values.seconds, '--seconds')
+const isRequired = process.env.SDBRIDGE_REQUIRE_SYSTEM === '1'
+const directory = scratchDirectory('fuzz')
 const program = join(directory, 'control-fuzz')
 const common = ['-std=c11', '-g', '-O1', '-Wall', '-Wextra', '-Werror', '-Wshadow']
 const noRecovery = '-fno-sanitize-recover=all'
@@ -29,27 +41,13 @@ const kinds = [
   { compiler: 'cc', name: 'a loop, without sanitizers', flags: ['-DSTANDALONE'] },
 ]
 
-try {
-  process.exitCode = run()
-} finally {
-  rmSync(directory, { recursive: true })
-}
+process.exitCode = await fuzz()
 
-function run() {
-  const kind = kinds.find(({ compiler, flags }) => compile(compiler, flags).status === 0)
-  if (kind === undefined) {
-    const { error, stderr } = compile('cc', ['-DSTANDALONE'])
-    if (error === undefined) process.stderr.write(stderr)
-    const failed = error === undefined || process.env.SDBRIDGE_REQUIRE_SYSTEM === '1'
-    say(`${failed ? 'FAILED' : 'skipped'}: ${error?.message ?? 'it does not compile'}`)
-    return failed ? 1 : 0
-  }
-  say(`${values.seconds} seconds, by ${kind.compiler}: ${kind.name}`)
-  const { status, signal, stderr } = spawnSync(program, argumentsOf(kind), {
-    cwd: directory,
-    encoding: 'utf8',
-    maxBuffer: 64 * 1024 * 1024,
-  })
+async function fuzz() {
+  const kind = await firstThatWorks(isRequired ? kinds.slice(0, 1) : kinds)
+  if (kind === undefined) return isRequired ? 1 : 0
+  say(`${seconds} seconds, by ${kind.compiler}: ${kind.name}`)
+  const { status, signal, stderr } = await run(program, argumentsOf(kind), { cwd: directory })
   const done = /^Done (\d+) runs/m.exec(stderr)
   if (status === 0 && done !== null) {
     say(`${done[1]} inputs, no finding`)
@@ -65,10 +63,24 @@ function run() {
   return 1
 }
 
+/** @param {typeof kinds} candidates */
+async function firstThatWorks(candidates) {
+  /** @type {import('../../../../test/support/run-quietly.js').Ended | undefined} */
+  let built
+  for (const kind of candidates) {
+    built = await compile(kind.compiler, kind.flags)
+    if (built.status === 0) return kind
+  }
+  if (built?.error === undefined) process.stderr.write(built?.stderr ?? '')
+  const reason = built?.error?.message ?? 'it does not compile'
+  say(isRequired ? `FAILED: libFuzzer of clang is required: ${reason}` : `skipped: ${reason}`)
+  return undefined
+}
+
 /** @param {{ name: string }} kind */
 function argumentsOf({ name }) {
-  if (name !== 'libFuzzer') return [values.seconds]
-  return [`-max_total_time=${values.seconds}`, '-max_len=2048', '-timeout=10']
+  if (name !== 'libFuzzer') return [`${seconds}`]
+  return [`-max_total_time=${seconds}`, '-max_len=2048', '-timeout=10']
 }
 
 /**
@@ -79,8 +91,7 @@ function argumentsOf({ name }) {
  */
 function compile(compiler, flags) {
   const sources = [join(here, 'control-fuzz.c'), join(here, '..', 'control.c')]
-  const words = [...common, ...flags, ...sources, '-o', program]
-  return spawnSync(compiler, words, { encoding: 'utf8' })
+  return run(compiler, [...common, ...flags, ...sources, '-o', program])
 }
 
 /** @param {string} text */

@@ -1,61 +1,66 @@
-// Runs the tests of this package on an addon with AddressSanitizer and UndefinedBehaviorSanitizer:
-//
-//     node packages/syscalls/test/hazards/sanitize.js [vitest's filters]
+// Runs the tests of this package on an addon with AddressSanitizer and UndefinedBehaviorSanitizer; `--help` tells how.
 //
 // It works in a copy of the repository, so that nobody meets that binary by mistake. All processes write their reports
 // to a directory; exit code 1: one of them names our binary, or a test failed.
-import { execFileSync, spawnSync } from 'node:child_process'
 import {
   chmodSync,
   cpSync,
   existsSync,
   mkdirSync,
-  mkdtempSync,
   readdirSync,
   readFileSync,
-  rmSync,
   symlinkSync,
 } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { run, runQuietly } from '../../../../test/support/run-quietly.js'
+import { scratchDirectory } from '../../../../test/support/scratch.js'
+
+const HELP = `Runs the tests of this package on an addon with AddressSanitizer and UndefinedBehaviorSanitizer.
+
+Usage: node packages/syscalls/test/hazards/sanitize.js [FILTER...]
+
+Filters and options are those of vitest; without any it is the whole package. It needs gcc, its libasan and its
+libubsan; with SDBRIDGE_REQUIRE_SYSTEM=1 it fails where they are not.
+`
 
 const root = fileURLToPath(new URL('../../../..', import.meta.url))
-const copy = mkdtempSync(join(tmpdir(), 'sdbridge-sanitize-'))
+const words = process.argv.slice(2)
+if (words.includes('--help')) {
+  process.stdout.write(HELP)
+  process.exit()
+}
+const copy = scratchDirectory('sanitize')
 const reports = join(copy, 'reports')
 const binary = `linux-${process.arch}.node`
 
-try {
-  process.exitCode = run()
-} finally {
-  rmSync(copy, { recursive: true })
-}
+process.exitCode = await sanitize()
 
-function run() {
-  const libraries = ['libasan.so', 'libubsan.so'].flatMap((name) => libraryOf(name) ?? [])
+async function sanitize() {
+  const found = await Promise.all(['libasan.so', 'libubsan.so'].map(libraryOf))
+  const libraries = found.flatMap((path) => path ?? [])
   if (libraries.length < 2) {
     const required = process.env.SDBRIDGE_REQUIRE_SYSTEM === '1'
     say(`${required ? 'FAILED' : 'skipped'}: gcc and its libasan and libubsan are not here`)
     return required ? 1 : 0
   }
   say('builds the addon with -fsanitize=address,undefined')
-  copyRepository()
+  await copyRepository()
   // Undefined behaviour ends the process, and so fails its test: those reports come by stderr.
   const flags =
     '-g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
   const build = ['packages/syscalls/native/build.js']
-  execFileSync(process.execPath, build, {
+  await runQuietly(process.execPath, build, {
     cwd: copy,
-    stdio: 'inherit',
     env: { ...process.env, CC: 'gcc', CFLAGS: flags },
   })
 
   say('runs the tests with it')
-  const filters = process.argv.length > 2 ? process.argv.slice(2) : ['packages/syscalls/test']
+  const filters = words.length > 0 ? [...words] : ['packages/syscalls/test']
   // What the file takes from the C library is another matter with the sanitizers in it.
   filters.push('--exclude', '**/binary.test.ts')
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts']
-  const { status } = spawnSync(process.execPath, [...vitest, ...filters], {
+  const { status } = await run(process.execPath, [...vitest, ...filters], {
     cwd: copy,
     stdio: 'inherit',
     env: { ...process.env, ...environment(libraries) },
@@ -71,10 +76,9 @@ function run() {
 }
 
 /** What git would take, with the modules and what is built. */
-function copyRepository() {
-  const listed = execFileSync('git', ['ls-files', '-z', '-co', '--exclude-standard'], {
+async function copyRepository() {
+  const listed = await runQuietly('git', ['ls-files', '-z', '-co', '--exclude-standard'], {
     cwd: root,
-    encoding: 'utf8',
   })
   for (const name of listed.split('\0').filter(Boolean)) {
     if (existsSync(join(root, name))) cpSync(join(root, name), join(copy, name))
@@ -123,9 +127,9 @@ function readReports() {
   return { processes: files.length, findings }
 }
 
-/** @param {string} name */
-function libraryOf(name) {
-  const { stdout, status } = spawnSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' })
+/** @param {string} name @returns {Promise<string | undefined>} */
+async function libraryOf(name) {
+  const { stdout, status } = await run('gcc', [`-print-file-name=${name}`])
   // Where it has none, it says the name again.
   return status === 0 && dirname(stdout.trim()) !== '.' ? stdout.trim() : undefined
 }

@@ -1,33 +1,38 @@
-// Runs a program that uses every function of the addon under valgrind:
-//
-//     node packages/syscalls/test/hazards/valgrind.js
+// Runs a program that uses every function of the addon under valgrind; `--help` tells how.
 //
 // Node itself does much that valgrind does not understand. What counts is an error with a frame of our binary in its
 // stack, and memory that we allocated and lost. Exit code 1: there is one, or the program failed.
-import { spawnSync } from 'node:child_process'
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { readOptions } from '../../../../test/support/options.js'
+import { run } from '../../../../test/support/run-quietly.js'
+import { scratchDirectory } from '../../../../test/support/scratch.js'
+
+readOptions(
+  `Runs every function of the addon under valgrind's memcheck. Exit code 1: it has found something.
+
+Usage: node packages/syscalls/test/hazards/valgrind.js [--help]
+
+With SDBRIDGE_REQUIRE_SYSTEM=1 it fails where valgrind is not installed.
+`,
+  {},
+)
 
 const binary = `linux-${process.arch}.node`
 const program = fileURLToPath(new URL('every-function.mjs', import.meta.url))
-const directory = mkdtempSync(join(tmpdir(), 'sdbridge-valgrind-'))
+const directory = scratchDirectory('valgrind')
 
-try {
-  process.exitCode = run()
-} finally {
-  rmSync(directory, { recursive: true })
-}
+process.exitCode = await check()
 
-function run() {
-  if (spawnSync('valgrind', ['--version']).status !== 0) {
+async function check() {
+  if ((await run('valgrind', ['--version'])).status !== 0) {
     const required = process.env.SDBRIDGE_REQUIRE_SYSTEM === '1'
     say(`${required ? 'FAILED' : 'skipped'}: valgrind is not here`)
     return required ? 1 : 0
   }
   say('runs every function of the addon under memcheck; this takes a minute')
-  const { status, signal, stderr } = spawnSync(
+  const { status, signal, stderr } = await run(
     'valgrind',
     [
       ...['--tool=memcheck', '--leak-check=full', '--show-leak-kinds=definite,indirect,possible'],
@@ -38,7 +43,6 @@ function run() {
       ...[process.execPath, '--jitless', '--no-opt', program],
     ],
     {
-      encoding: 'utf8',
       stdio: ['ignore', 'inherit', 'pipe'],
       timeout: 480_000,
       killSignal: 'SIGKILL',
@@ -63,6 +67,9 @@ function isOurs(error) {
   // It takes an AF_UNIX address for a string with an end. The kernel looks at the length: that of an address without
   // a name is 2.
   if (/<what>Syscall param \S+\.sun_path\)? points to unaddressable/.test(error)) return false
+  // The requests NS_GET_PID_* of ioctl_ns(2) take a number, a pid. It takes the third argument of each request that it
+  // does not know for a pointer.
+  if (/<what>Syscall param ioctl\(generic\) points to unaddressable/.test(error)) return false
   const kind = /<kind>(\w+)/.exec(error)?.[1] ?? ''
   // What Node allocated while it was called from us is its own to lose: the second frame called the allocator.
   const counting = kind.startsWith('Leak_') ? frames.slice(1, 2) : frames
