@@ -61,22 +61,24 @@ js_own(napi_env env, napi_callback_info info) {
     return finish(&call, result < 0 ? result : owned_add(&call.environment->owned, fd));
 }
 
+/* What is closed here does not end with the environment any more: its number may be another's by then. */
 static napi_value
-js_close(napi_env env, napi_callback_info info) {
+close_with(napi_env env, napi_callback_info info, int (*function)(int)) {
     struct call call = begin(env, info);
     int32_t fd = read_integer(&call, 0);
     if (call.failed) return NULL;
     owned_remove(&call.environment->owned, fd);
-    return finish(&call, sys_close(fd));
+    return finish(&call, function(fd));
+}
+
+static napi_value
+js_close(napi_env env, napi_callback_info info) {
+    return close_with(env, info, sys_close);
 }
 
 static napi_value
 js_close_socket(napi_env env, napi_callback_info info) {
-    struct call call = begin(env, info);
-    int32_t fd = read_integer(&call, 0);
-    if (call.failed) return NULL;
-    owned_remove(&call.environment->owned, fd);
-    return finish(&call, closer_close_socket(fd));
+    return close_with(env, info, closer_close_socket);
 }
 
 static napi_value
