@@ -124,13 +124,14 @@ export class MessageReceiver {
     const batch = readRecords(count)
     const ended = this.#cutAtEnd(batch)
     // A seqpacket socket tells of this before it hands out what had arrived: there is more to read, up to the end.
-    if (error === ECONNRESET && this.#endsAt !== undefined) this.#isReset = true
+    const resets = error === ECONNRESET && this.#endsAt !== undefined
+    if (resets) this.#isReset = true
     try {
       if (batch.length > 0) this.#options.onMessages(batch)
     } finally {
       if (ended && this.#isReset) this.#fail(ECONNRESET)
       else if (ended) this.#end()
-      else if (error !== 0 && error !== EAGAIN && !this.#isReset) this.#fail(error)
+      else if (error !== 0 && error !== EAGAIN && !resets) this.#fail(error)
     }
     return batch.length
   }
