@@ -127,6 +127,19 @@ describe.each(['stream', 'seqpacket'] as const)('a %s connection', (type) => {
     expect([client.text, client.errors[0]!.code, client.ends]).toEqual(['abc', 'ECONNRESET', 0])
   })
 
+  test('that fails in another way after that says so', async () => {
+    const { client, server } = await connectedPair(type)
+    client.receiver.pause()
+    server.receiver.pause()
+    client.connection.trySend(Buffer.from('never read'))
+    server.connection.close()
+    client.receiver.resume()
+    client.receiver.readBatch()
+    closeSync(client.connection.fd)
+    client.receiver.readBatch()
+    expect(client.errors).toMatchObject([{ code: 'EBADF', syscall: 'recvmsg' }])
+  })
+
   test.skipIf(!works(PYTHON, '--version'))(
     'knows who sent what came before it received',
     async () => {
