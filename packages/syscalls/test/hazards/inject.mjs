@@ -23,7 +23,10 @@ const errorsOf = {
   realloc: [ENOMEM],
   pthread_create: [EAGAIN],
 }
-/** How many of them there are in a run is up to the scheduler. */
+/**
+ * How many of them there are in a run is up to the scheduler: a socket is closed by a thread, which takes a malloc for
+ * the job, only if the end of its peer or a message has come by then.
+ */
 const byChance = new Set([
   'epoll_pwait',
   'epoll_ctl',
@@ -32,6 +35,7 @@ const byChance = new Set([
   'pthread_create',
   'recvmsg',
   'sendmsg',
+  'malloc',
 ])
 const LIMIT = 10_000
 /** How long to wait for what may stay: closes on threads are done by then, and if not, they are in the next run's. */
