@@ -42,4 +42,6 @@ export interface Outlet {
    * @param timeoutMs After so long it throws an error with `code` `ETIMEDOUT`.
    */
   sendSync?(message: Outgoing, timeoutMs: number): void
+  /** Gives back what is open. Only called when nothing waits and nothing is on its way; a later `trySend` opens it again. */
+  close(): void
 }

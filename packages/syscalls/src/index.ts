@@ -33,6 +33,7 @@ export {
 } from './message-receiver.js'
 export { type Ancillary, type Credentials, type MessageSocket } from './message-socket.js'
 export { isSubreaper, OrphanReaper, setSubreaper } from './orphan-reaper.js'
+export { loadAddon } from './native.js'
 export { openPidNamespace, pidFromNamespace, pidInNamespace } from './pid-namespace.js'
 export { pidfdId, pidfdOpen, pidfdPid, sendSignal } from './pidfd.js'
 export { type Signal, signalName, signalNumber } from './signal-number.js'

@@ -76,6 +76,15 @@ export function native(): Native {
   return (loaded ??= load())
 }
 
+/**
+ * Loads the addon now, for whoever has another way where there is none.
+ *
+ * @throws Error with code `ERR_SYSCALLS_UNAVAILABLE`.
+ */
+export function loadAddon(): void {
+  native()
+}
+
 function load(): Native {
   const file = `../prebuilds/${process.platform}-${process.arch}.node`
   try {
