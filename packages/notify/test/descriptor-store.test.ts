@@ -4,7 +4,7 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createServer as createHttpServer, get } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
-import { closeForeignFds } from '@sdbridge/syscalls'
+import { closeFd, closeForeignFds, pipe } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { notify, removeFds, storeFds } from '../src/index.js'
 import { Inbox } from './inbox.js'
@@ -113,6 +113,15 @@ describe('storeFds', () => {
     await removeFds('one', { env })
     await storeFds('two', [server, ownFd()], { env })
     await storeFds('three', ownFd(), { env })
+  })
+
+  test('knows a pipe again, whose ends are two', async () => {
+    const { env } = inboxOfStore()
+    const { readFd, writeFd } = pipe()
+    onTestFinished(() => [readFd, writeFd].forEach(closeFd))
+    await storeFds('read', readFd, { env })
+    await expect(storeFds('again', readFd, { env })).rejects.toThrow(/stored as 'read'/)
+    await storeFds('write', writeFd, { env })
   })
 
   test('counts what it has stored against $FDSTORE', async () => {

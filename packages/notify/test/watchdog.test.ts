@@ -175,9 +175,9 @@ describe('watchdog', () => {
 
   test('pings at once, however long the interval is', async () => {
     const inbox = new Inbox()
-    const running = watchdog({ env: { ...inbox.env, WATCHDOG_USEC: '3600000000' } })
+    const { stop } = watchdog({ env: { ...inbox.env, WATCHDOG_USEC: '3600000000' } })
     await inbox.until(1)
-    running.stop()
+    stop()
     expect(inbox.said).toEqual([{ watchdog: true }])
   })
 
