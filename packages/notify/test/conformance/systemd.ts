@@ -137,9 +137,7 @@ export class Systemd {
       PATH: process.env['PATH'],
       NOTIFY_SOCKET,
       ...(record && {
-        LD_PRELOAD: [process.env['LD_PRELOAD'], `${programs}/record-sends.so`]
-          .filter(Boolean)
-          .join(':'),
+        LD_PRELOAD: `${programs}/record-sends.so`,
         SDBRIDGE_RECORD: `${programs}/record`,
       }),
     }
