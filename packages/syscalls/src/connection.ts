@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { EndTest, MessageReceiver, ReceiveOptions } from './message-receiver.js'
 import { type Ancillary, type Credentials, MessageSocket } from './message-socket.js'
 import { native } from './native.js'
+import { passCredentials } from './pass-credentials.js'
 import { withReachablePath } from './reachable-path.js'
 import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
-import { DOMAINS, SO_PASSCRED, SOL_SOCKET, TYPES } from './socket-facts.js'
+import { DOMAINS, SOL_SOCKET, TYPES } from './socket-facts.js'
 import { check, EAGAIN, invalid } from './system-error.js'
 
 /** `stream`: bytes without boundaries; `seqpacket`: messages, in order, each whole (unix(7)). */
@@ -157,9 +158,15 @@ export class Connection extends MessageSocket {
  */
 export function openConnection(family: 'unix' | 'vsock', type: ConnectionType): Connection {
   const fd = check(native().socket(DOMAINS[family], TYPES[type], 0, 1), 'socket', family)
-  // Before the other end can send: the kernel notes a sender then. (It also gives our end an abstract name.)
-  if (family === 'unix') native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
-  return new Connection(fd, type, family)
+  const connection = new Connection(fd, type, family)
+  try {
+    // It also gives our end an abstract name.
+    if (family === 'unix') passCredentials(fd)
+    return connection
+  } catch (error) {
+    connection.close()
+    throw error
+  }
 }
 
 /**
