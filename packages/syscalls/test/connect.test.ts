@@ -14,6 +14,7 @@ import { DOMAINS, TYPES } from '../src/socket-facts.js'
 import { acceptOne, freeAddress } from './conversation.js'
 import { openSocket, tick, until } from './inbox.js'
 import { openFds } from './open-fds.js'
+import { runFixture } from './program.js'
 
 describe.each(['stream', 'seqpacket'] as const)('a %s connection that is opened first', (type) => {
   test('is connected at once where there is room', async () => {
@@ -81,6 +82,13 @@ describe('a connection that takes its time', () => {
     await expect(connecting).rejects.toThrow('enough')
     await expect(pending.connect(address, abort.signal)).rejects.toThrow('enough')
     expect(pending.tryConnect(address)).toBe(false)
+  })
+
+  test('that is given up does not keep the process alive', async () => {
+    const { code, signal, stdout } = await runFixture('give-up-connecting.mjs', [], {
+      timeout: 20_000,
+    })
+    expect([code, signal, stdout]).toEqual([0, null, 'enough'])
   })
 })
 
