@@ -2,7 +2,7 @@ import { closeFd, FdWatcher, pipe } from '@sdbridge/syscalls'
 import { channelTo } from './channel.js'
 import { invalidArgType, NotifyError } from './errors.js'
 import { type CommonOptions, notify } from './notify.js'
-import { readVariable, unsetVariables } from './service-environment.js'
+import { notifySocketOf, unsetVariables } from './service-environment.js'
 
 export interface BarrierOptions extends CommonOptions {
   /** How long to wait, in milliseconds, for room and for the answer. Default 5000, as systemd-notify(1); 0 looks once. */
@@ -58,7 +58,7 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 async function ask(options: CommonOptions, signal: AbortSignal): Promise<BarrierOutcome> {
   const { env = process.env, transport, unsetEnvironment = false } = options
-  const address = readVariable(env, 'NOTIFY_SOCKET')
+  const address = notifySocketOf(env)
   if (unsetEnvironment) unsetVariables(env, 'NOTIFY_SOCKET')
   if (address === undefined) return 'no-manager'
   if (!channelTo(address, transport).outlet.carriesFds) return 'unsupported'

@@ -4,7 +4,7 @@ import { diagnostics } from './diagnostics.js'
 import { invalidArgType, NotifyError } from './errors.js'
 import { parseInteger } from './integer.js'
 import { notify, type NotifyOptions } from './notify.js'
-import { readVariable } from './service-environment.js'
+import { notifySocketOf, readVariable } from './service-environment.js'
 import { isSameOpenFile, StoredDescriptors } from './stored-descriptors.js'
 
 export interface RemoveFdsOptions extends Omit<NotifyOptions, 'fds'> {}
@@ -60,7 +60,7 @@ export async function storeFds(
   const assignments: Assignments = { fdStore: true, fdName: checkName(name) }
   if (poll === false) assignments.fdPoll = false
   const { env = process.env } = options
-  const address = readVariable(env, 'NOTIFY_SOCKET')
+  const address = notifySocketOf(env)
   if (address === undefined) return await notify(assignments, { ...rest, fds })
 
   const store = storeOf(address)
@@ -94,7 +94,7 @@ export async function storeFds(
  */
 export async function removeFds(name: string, options: RemoveFdsOptions = {}): Promise<boolean> {
   const { env = process.env } = options
-  const address = readVariable(env, 'NOTIFY_SOCKET')
+  const address = notifySocketOf(env)
   const sent = await notify({ fdStoreRemove: true, fdName: checkName(name) }, options)
   if (sent && address !== undefined) storeOf(address).remove(name)
   return sent

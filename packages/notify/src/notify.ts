@@ -1,9 +1,9 @@
-import process from 'node:process'
 import type { Assignments } from './assignments.js'
 import { type Channel, channelTo } from './channel.js'
 import { NotifyError } from './errors.js'
 import { outgoingMessages } from './outgoing-messages.js'
-import { readVariable, unsetVariables } from './service-environment.js'
+import { withReloadStamp } from './reload-stamp.js'
+import { notifySocketOf, unsetVariables } from './service-environment.js'
 import type { Outgoing, Transport } from './transport.js'
 import { changeWatchdogInterval } from './watchdog-interval.js'
 
@@ -52,7 +52,7 @@ export interface NotifySyncOptions extends Omit<NotifyOptions, 'signal'> {
  *
  * Never blocks: while the manager is busy, up to 512 messages wait, and up to 1024 with those that tell of a state or carry
  * descriptors. A message that holds nothing but a status or a ping gives way to the next one of its kind. Messages that wait keep
- * the process alive (but for lone pings and status texts); `process.exit()` gives them up, and {@link notifySync} does not.
+ * the process alive; `process.exit()` gives them up, and {@link notifySync} does not.
  *
  * @returns `true` when the kernel has taken the message (which says nothing of what the manager makes of it), or
  *   when a later status or ping has taken the place of this one while it waited;
@@ -78,6 +78,17 @@ export async function notify(
   if (waiting !== undefined) await waiting
   afterSending(assignments, options)
   return true
+}
+
+/** Does what {@link notify} does for somebody who does not wait for it: a message that waits lets the process end. */
+export async function notifyInBackground(
+  assignments: Assignments,
+  options: NotifyOptions,
+): Promise<void> {
+  const prepared = prepare(assignments, options)
+  if (prepared === undefined) return
+  const messages = prepared.messages.map((message) => ({ ...message, background: true as const }))
+  await sendAll({ ...prepared, messages }, options.signal)
 }
 
 /**
@@ -116,8 +127,10 @@ function prepare(assignments: Assignments, options: NotifyOptions): Prepared | u
   const { env = process.env, fds = NONE, pid, transport } = options
   try {
     const isPlainPing = fds === NONE && pid === undefined && isPing(assignments)
-    const messages = isPlainPing ? PING : outgoingMessages(assignments, fds, pid)
-    const address = readVariable(env, 'NOTIFY_SOCKET')
+    const address = notifySocketOf(env)
+    // The clock is the addon's, which is not loaded where there is nobody to tell.
+    const stamped = address === undefined ? assignments : withReloadStamp(assignments)
+    const messages = isPlainPing ? PING : outgoingMessages(stamped, fds, pid)
     if (address === undefined) return undefined
     const channel = channelTo(address, transport)
     if (fds.length > 0) checkCarries(channel, address)

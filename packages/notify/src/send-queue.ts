@@ -54,7 +54,7 @@ export class SendQueue {
   /**
    * Sends all that waits and then this one, and returns when that is done. What is on its way already is not waited for.
    *
-   * @throws What the outlet throws; an error with `code` `ETIMEDOUT` if there is no room for so long.
+   * @throws What the outlet throws; NotifyError `ERR_NOTIFY_TIMEOUT` if there is no room for so long.
    */
   sendSync(message: Outgoing, timeoutMs: number): void {
     const deadline = performance.now() + timeoutMs
@@ -166,9 +166,8 @@ export class SendQueue {
     this.#keepAlive()
   }
 
-  // A ping or a status that waits is worth nothing to a process that has nothing else to do.
   #keepAlive(): void {
-    this.#outlet.keepAlive(this.#waiting.some(({ supersededBy }) => supersededBy === undefined))
+    this.#outlet.keepAlive(!this.#waiting.every(({ background }) => background))
   }
 }
 
@@ -208,11 +207,13 @@ async function rejectionOf(signal: AbortSignal, ended: Promise<void>): Promise<n
   })
 }
 
-function timedOut(): Error {
-  const error = new Error('ETIMEDOUT: the service manager has taken no messages for all that time')
-  return Object.assign(error, { code: 'ETIMEDOUT' })
+function timedOut(): NotifyError {
+  return new NotifyError(
+    'ERR_NOTIFY_TIMEOUT',
+    'the service manager has taken no messages for all that time: it is busy or stopped',
+  )
 }
 
 function isTimeout(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'ETIMEDOUT'
+  return (error as { code?: unknown }).code === 'ERR_NOTIFY_TIMEOUT'
 }

@@ -8,6 +8,8 @@ export interface Outgoing {
   readonly fds: readonly number[]
   /** The sender to claim; `undefined` leaves it to the kernel to say who sends. */
   readonly credentials?: Credentials | undefined
+  /** Nobody waits for it: it does not keep the process alive. */
+  readonly background?: true
 }
 
 /** A way of sending notifications. */

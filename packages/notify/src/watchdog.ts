@@ -2,7 +2,7 @@ import { isMainThread } from 'node:worker_threads'
 import { diagnostics } from './diagnostics.js'
 import { NotifyError } from './errors.js'
 import { HealthCheck, type Health } from './health-check.js'
-import { notify, type CommonOptions } from './notify.js'
+import { type CommonOptions, notifyInBackground } from './notify.js'
 import { warnOnce } from './warn-once.js'
 import { onWatchdogInterval, watchdogInterval } from './watchdog-interval.js'
 
@@ -140,7 +140,7 @@ class KeepAlive implements Watchdog {
   #send(watchdogState: true | 'trigger'): void {
     const { transport, onError = warn } = this.#options
     const options = { env: this.#env, ...(transport !== undefined && { transport }) }
-    notify({ watchdog: watchdogState }, options).catch((error: unknown) => {
+    notifyInBackground({ watchdog: watchdogState }, options).catch((error: unknown) => {
       log()('%s could not be sent: %o', watchdogState === true ? 'a ping' : 'trigger', error)
       onError(error)
     })
