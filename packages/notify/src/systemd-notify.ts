@@ -1,4 +1,5 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
+import type { Socket } from 'node:net'
 import { getSystemErrorMap } from 'node:util'
 import { formatNotifyAddress } from './address.js'
 import { NotifyError } from './errors.js'
@@ -16,8 +17,7 @@ import type { Outgoing, Outlet, Transport } from './transport.js'
  * - It waits until the service manager has read the message, or the manager could no longer tell whose it is; after 5 seconds
  *   without an answer the message counts as sent all the same. So `notifySync()` needs a manager that reads, or ends with
  *   `ERR_NOTIFY_TIMEOUT`, and the message may arrive nevertheless. Where there is no answer it sends `ERRNO=` of its own.
- * - A message that is under way when the process exits may be lost: {@link notifySync} is for that. A lone status or ping that
- *   the manager does not take keeps the process alive for a second.
+ * - A message that is under way when the process exits may be lost: `notifySync()` is for that.
  *
  * @example
  * ```js
@@ -33,8 +33,6 @@ export const systemdNotify: Transport = {
   },
 }
 
-/** How long a lone status or ping keeps the process alive: enough for any manager that reads. */
-const PATIENCE_MS = 1000
 /** What the program itself may need on a slow machine, on top of the caller's time to wait for the manager. */
 const START_MS = 500
 
@@ -49,21 +47,15 @@ class SystemdNotifyOutlet implements Outlet {
     this.#value = value
   }
 
-  trySend({ data }: Outgoing): Promise<void> {
+  trySend({ data, background }: Outgoing): Promise<void> {
     return new Promise((resolve, reject) => {
       const child = this.#start(() => spawn(this.#path(), argumentsOf(data), this.#options()))
-      const release = (): void => {
-        child.unref()
-        // Without a type of its own: node hands out a pipe, which is a socket.
-        ;(child.stderr as { unref?: () => void } | null)?.unref?.()
-      }
-      const timer = saysLittle(data) ? setTimeout(release, PATIENCE_MS).unref() : undefined
+      if (background === true) letProcessEnd(child)
       let stderr = ''
       // Not there if no descriptor is left for it, which 'error' tells.
       child.stderr?.setEncoding('utf8').on('data', (text: string) => (stderr += text))
       child.once('error', (cause) => reject(this.#notStarted(cause)))
       child.once('close', (status, signal) => {
-        clearTimeout(timer)
         const failure = failureOf({ status, signal, stderr })
         if (failure === undefined) resolve()
         else reject(failure)
@@ -87,7 +79,7 @@ class SystemdNotifyOutlet implements Outlet {
     if (failure !== undefined) throw failure
   }
 
-  // Nothing waits for room here, and for how long a message that is under way is worth waiting for depends on what it says.
+  // Nothing waits for room here; whether what is under way keeps the process alive, each message says for itself.
   onceRoom(): void {}
 
   keepAlive(): void {}
@@ -135,10 +127,10 @@ function argumentsOf(data: Uint8Array): string[] {
   return ['--', ...Buffer.from(data).toString().split('\n')]
 }
 
-const LONE_STATUS_OR_PING = /^(?:WATCHDOG=1|STATUS=[^\n]*)$/
-
-function saysLittle(data: Uint8Array): boolean {
-  return LONE_STATUS_OR_PING.test(Buffer.from(data).toString())
+function letProcessEnd(child: ChildProcess): void {
+  child.unref()
+  // Node hands out a pipe, which is a socket, and has another type for it.
+  ;(child.stderr as Socket | null | undefined)?.unref()
 }
 
 interface Ending {

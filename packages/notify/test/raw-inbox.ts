@@ -19,6 +19,9 @@ export class RawInbox {
           if (text !== 'BARRIER=1') this.messages.push({ text, pid: sender?.pid })
         }
       },
+      onError: (error) => {
+        throw error
+      },
     })
     this.#socket.bind({ family: 'unix', path })
     onTestFinished(() => this.close())
