@@ -31,11 +31,10 @@ describe.runIf(works('systemd-notify', '--version'))('the transport systemd-noti
   test('counts a message as sent that the manager has and does not answer', async () => {
     const inbox = newInbox()
     inbox.pause()
-    // Five seconds for each of the three.
-    await run(inbox)
+    await run(inbox, {}, 'once')
     inbox.resume()
-    await inbox.until(3)
-    expect(inbox.texts).toEqual(expect.arrayContaining(['READY=1\nSTATUS=number 3']))
+    await inbox.until(1)
+    expect(inbox.texts[0]).toBe('READY=1')
   })
 
   test('gives the program nothing of the environment but the address', async () => {
@@ -71,7 +70,9 @@ describe.runIf(works('systemd-notify', '--version'))('the transport systemd-noti
       mode: 0o755,
     })
     await expect(run(inbox, { PATH: directory })).rejects.toMatchObject({
-      stderr: expect.stringMatching(/ERR_NOTIFY_SEND_FAILED[^]*|could not be started.*ENOENT/),
+      stderr: expect.stringMatching(
+        /systemd-notify\(1\).*could not be started: spawn .*ENOENT[^]*ERR_NOTIFY_SEND_FAILED/,
+      ),
     })
   })
 })
@@ -87,9 +88,9 @@ function programThat(script: string): string {
   return directory
 }
 
-/** Three times READY=1. Resolves with the child's pid. */
-async function run(inbox: RawInbox, env: object = {}): Promise<number | undefined> {
-  const running = promisify(execFile)(process.execPath, [FIXTURE, 'ready'], {
+/** By default three times READY=1. Resolves with the child's pid. */
+async function run(inbox: RawInbox, env: object = {}, act = 'ready'): Promise<number | undefined> {
+  const running = promisify(execFile)(process.execPath, [FIXTURE, act], {
     env: {
       PATH: process.env['PATH'],
       ...inbox.env,
