@@ -1,126 +1,56 @@
-import { DatagramSocket, type SocketAddress } from '@sdbridge/syscalls'
-import createDebug from 'debug'
-import { type NotifyAddress, parseNotifyAddress } from './address.js'
-import { NotifyError } from './errors.js'
-import { type Outgoing, SendQueue } from './send-queue.js'
+import { parseNotifyAddress } from './address.js'
+import { defaultTransport } from './default-transport.js'
+import { ReportingOutlet } from './reporting-outlet.js'
+import { sendFailure } from './send-failure.js'
+import { SendQueue } from './send-queue.js'
+import type { Outlet, Transport } from './transport.js'
 
-const debug = createDebug('sdbridge:notify')
+/** A service has one address for life; more come from tests, and from programs that start services. */
+const MOST_IDLE = 16
 
-// libsystemd asks for as much; with less, our own buffer is full before the manager's queue is.
-const SEND_BUFFER_BYTES = 8 * 1024 * 1024
+const channels = new Map<Transport, Map<string, Channel>>()
 
-/** The manager's socket was replaced since we connected: a new connection reaches the new one. */
-const STALE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTCONN'])
-
-const channels = new Map<string, Channel>()
+/** The way to one service manager: one socket for all notifications of this thread, and the queue in front of it. */
+export interface Channel {
+  readonly queue: SendQueue
+  readonly outlet: Outlet
+}
 
 /**
- * The way to one service manager: one socket for all notifications of this thread, so that they arrive in
- * the order in which they were sent.
+ * The channel of this thread, so that messages arrive in the order in which they were sent.
  *
  * @param value The value of `$NOTIFY_SOCKET`.
- * @throws NotifyError `ERR_NOTIFY_INVALID_ADDRESS`.
+ * @throws NotifyError `ERR_NOTIFY_INVALID_ADDRESS`, `ERR_NOTIFY_SEND_FAILED`.
  */
-export function channelTo(value: string): Channel {
-  let channel = channels.get(value)
-  if (channel === undefined) {
-    channel = new Channel(value, socketAddressOf(parseNotifyAddress(value), value))
-    channels.set(value, channel)
-  }
-  return channel
+export function channelTo(value: string, transport: Transport = defaultTransport): Channel {
+  return channels.get(transport)?.get(value) ?? openChannel(value, transport)
 }
 
-export class Channel {
-  readonly #value: string
-  readonly #address: SocketAddress
-  readonly #queue: SendQueue
-  #socket: DatagramSocket | undefined
+function openChannel(value: string, transport: Transport): Channel {
+  const outlet = new ReportingOutlet(value, open(value, transport))
+  const queue = new SendQueue(outlet, (message, outcome) => outlet.report(message, outcome))
+  const opened = channels.get(transport) ?? new Map<string, Channel>()
+  channels.set(transport, opened)
+  closeIdle(opened)
+  opened.set(value, { queue, outlet })
+  return { queue, outlet }
+}
 
-  constructor(value: string, address: SocketAddress) {
-    this.#value = value
-    this.#address = address
-    this.#queue = new SendQueue({
-      trySend: (message) => this.#trySend(message),
-      onceRoom: (callback) => this.#onceRoom(callback),
-    })
-  }
-
-  /** @see SendQueue.send */
-  send(message: Outgoing, signal?: AbortSignal): Promise<void> | undefined {
-    return this.#queue.send(message, signal)
-  }
-
-  #trySend(message: Outgoing): boolean {
-    try {
-      const sent = this.#deliver(message)
-      if (debug.enabled) {
-        debug('%s %s: %s', sent ? 'sent to' : 'waits for', this.#value, preview(message))
-      }
-      return sent
-    } catch (cause) {
-      throw this.#failure(preview(message), cause)
-    }
-  }
-
-  #onceRoom(callback: (() => void) | undefined): void {
-    try {
-      this.#socket?.onceWritable(callback)
-    } catch (cause) {
-      throw this.#failure('a message that has to wait', cause)
-    }
-  }
-
-  #deliver(message: Outgoing): boolean {
-    const fresh = this.#socket === undefined
-    const socket = (this.#socket ??= this.#connect())
-    try {
-      return socket.trySend(message.data, message.fds.length > 0 ? { fds: message.fds } : undefined)
-    } catch (error) {
-      if (fresh || !STALE.has((error as NodeJS.ErrnoException).code ?? '')) throw error
-      socket.close()
-      this.#socket = undefined
-      return this.#deliver(message)
-    }
-  }
-
-  #connect(): DatagramSocket {
-    const socket = new DatagramSocket(this.#address.family === 'vsock' ? 'vsock' : 'unix')
-    try {
-      socket.raiseSendBuffer(SEND_BUFFER_BYTES)
-      socket.connect(this.#address)
-      return socket
-    } catch (error) {
-      socket.close()
-      throw error
-    }
-  }
-
-  #failure(what: string, cause: unknown): NotifyError {
-    const reason = cause instanceof Error ? cause.message : String(cause)
-    return new NotifyError(
-      'ERR_NOTIFY_SEND_FAILED',
-      `NOTIFY_SOCKET is '${this.#value}', but ${what} could not be sent there: ${reason}`,
-      { cause, address: this.#value },
-    )
+function open(value: string, transport: Transport): Outlet {
+  const address = parseNotifyAddress(value)
+  try {
+    return transport.open(address)
+  } catch (cause) {
+    throw sendFailure(value, 'a message', cause)
   }
 }
 
-function socketAddressOf(address: NotifyAddress, value: string): SocketAddress {
-  if (address.kind === 'unix-path') return { family: 'unix', path: address.path }
-  if (address.kind === 'unix-abstract') {
-    return { family: 'unix', abstract: Buffer.from(address.name) }
+// The oldest first, as a map keeps the order.
+function closeIdle(opened: Map<string, Channel>): void {
+  for (const [value, { queue, outlet }] of opened) {
+    if (opened.size < MOST_IDLE) return
+    if (!queue.idle) continue
+    outlet.close()
+    opened.delete(value)
   }
-  if (address.type === 'auto' || address.type === 'dgram') {
-    return { family: 'vsock', cid: address.cid, port: address.port }
-  }
-  throw new NotifyError(
-    'ERR_NOTIFY_INVALID_ADDRESS',
-    `NOTIFY_SOCKET is '${value}': of the vsock forms only vsock: and vsock-dgram: can be sent to so far`,
-    { address: value },
-  )
-}
-
-function preview(message: Outgoing): string {
-  const text = Buffer.from(message.data).toString().replaceAll('\n', ' ')
-  return text.length > 80 ? `${text.slice(0, 79)}…` : text
 }

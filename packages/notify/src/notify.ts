@@ -1,18 +1,46 @@
 import process from 'node:process'
 import type { Assignments } from './assignments.js'
-import { channelTo } from './channel.js'
-import { encodeMessage } from './encode-message.js'
+import { type Channel, channelTo } from './channel.js'
+import { NotifyError } from './errors.js'
+import { outgoingMessages } from './outgoing-messages.js'
+import { notifySocketOf, unsetVariables } from './service-environment.js'
+import type { Outgoing, Transport } from './transport.js'
+import { changeWatchdogInterval } from './watchdog-interval.js'
 
-export interface NotifyOptions {
+/** What all calls take that send something. */
+export interface CommonOptions {
   /** Where `NOTIFY_SOCKET` is looked up. Default `process.env`. */
   env?: NodeJS.ProcessEnv
   /**
-   * Descriptors that go with the message, for `fdStore`, `mainPidFd` and `barrier`. Borrowed: keep them open
-   * until the promise settles; they stay yours and are never closed here.
+   * Removes `NOTIFY_SOCKET` from `env`, whatever comes of the call, so that children do not inherit it and speak for the
+   * service. Later calls of this package with the same `env` know it still. In a Worker that shares no environment it is
+   * removed for that Worker alone.
    */
-  fds?: readonly number[]
+  unsetEnvironment?: boolean
+  /** How to send; default: the addon, or `systemd-notify` where there is no binary for this machine. */
+  transport?: Transport
   /** Gives up waiting for a busy service manager; the promise is then rejected with the signal's reason. */
   signal?: AbortSignal
+}
+
+export interface NotifyOptions extends CommonOptions {
+  /**
+   * Descriptors that go with the message, for `fdStore`, `mainPidFd` and `barrier`. Borrowed: keep them open
+   * until the promise settles; they stay yours and are never closed here. More than 253 to store go in several
+   * messages, with the same `fdName`.
+   */
+  fds?: readonly number[]
+  /**
+   * The process to send as, which needs CAP_SYS_ADMIN: a helper of the service sends as its main process, for example, which
+   * `NotifyAccess=main` lets speak. Where the kernel refuses that, the message is sent as this process, as
+   * sd_pid_notify(3) does it, and a warning of the process (`NOTIFY_SENDER_REFUSED`) says so.
+   */
+  pid?: number
+}
+
+export interface NotifySyncOptions extends Omit<NotifyOptions, 'signal'> {
+  /** How long to wait for a busy service manager. Default 1000; 0 tries once. */
+  timeoutMs?: number
 }
 
 /**
@@ -22,14 +50,20 @@ export interface NotifyOptions {
  * Needs `NotifyAccess=` in the unit, which `Type=notify`, `Type=notify-reload` and `WatchdogSec=` set to
  * `main` by themselves.
  *
+ * Never blocks: while the manager is busy, up to 512 messages wait, and up to 1024 with those that tell of a state or carry
+ * descriptors. A message that holds nothing but a status or a ping gives way to the next one of its kind. Messages that wait keep
+ * the process alive; `process.exit()` gives them up, and {@link notifySync} does not.
+ *
  * @returns `true` when the kernel has taken the message (which says nothing of what the manager makes of it), or
  *   when a later status or ping has taken the place of this one while it waited;
  *   `false` if there is no service manager to tell, that is, if `$NOTIFY_SOCKET` is not set.
  * @throws NotifyError with a `code`: `ERR_NOTIFY_VALUE_INVALID` or `ERR_NOTIFY_MESSAGE_TOO_LONG` before
- *   anything is sent; `ERR_NOTIFY_INVALID_ADDRESS`, `ERR_NOTIFY_SEND_FAILED` or `ERR_NOTIFY_QUEUE_FULL` if
- *   there is a manager and it cannot be reached. TypeError for a wrong argument.
+ *   anything is sent; `ERR_NOTIFY_INVALID_ADDRESS`, `ERR_NOTIFY_SEND_FAILED`, `ERR_NOTIFY_UNSUPPORTED` or
+ *   `ERR_NOTIFY_QUEUE_FULL` if there is a manager and it cannot be reached. TypeError for a wrong argument.
  * @example
  * ```js
+ * import { notify } from '@sdbridge/notify'
+ *
  * await notify({ ready: true, status: 'Serving on port 8080' })
  * ```
  */
@@ -37,29 +71,97 @@ export async function notify(
   assignments: Assignments,
   options: NotifyOptions = {},
 ): Promise<boolean> {
-  const { env = process.env, fds = [], signal } = options
-  const data =
-    fds.length === 0 && isPing(assignments)
-      ? PING
-      : encodeMessage(withTimestamp(assignments), fds.length)
-  const address = env['NOTIFY_SOCKET']
-  if (address === undefined) return false
+  const prepared = prepare(assignments, options)
+  if (prepared === undefined) return false
   // No promise where nothing has to wait, which is nearly always.
-  const waiting = channelTo(address).send({ data, fds }, signal)
+  const waiting = sendAll(prepared, options.signal)
   if (waiting !== undefined) await waiting
+  afterSending(assignments, options)
   return true
 }
 
+/** Does what {@link notify} does for somebody who does not wait for it: a message that waits lets the process end. */
+export async function notifyInBackground(
+  assignments: Assignments,
+  options: NotifyOptions,
+): Promise<void> {
+  const prepared = prepare(assignments, options)
+  if (prepared === undefined) return
+  const messages = prepared.messages.map((message) => ({ ...message, background: true as const }))
+  await sendAll({ ...prepared, messages }, options.signal)
+}
+
+/**
+ * Does what {@link notify} does, and returns when it is done: for the way out of a process, where nothing asynchronous happens
+ * any more (`process.on('exit')`). What waits already is sent first.
+ *
+ * Blocks the event loop while the service manager is busy, for `timeoutMs` at the most.
+ *
+ * @throws What {@link notify} is rejected with, and NotifyError `ERR_NOTIFY_TIMEOUT`.
+ * @example
+ * ```js
+ * import { notifySync } from '@sdbridge/notify'
+ *
+ * process.on('exit', (code) => notifySync({ stopping: true, exitStatus: code }))
+ * ```
+ */
+export function notifySync(assignments: Assignments, options: NotifySyncOptions = {}): boolean {
+  const { timeoutMs = 1000 } = options
+  const prepared = prepare(assignments, options)
+  if (prepared === undefined) return false
+  for (const message of prepared.messages) prepared.channel.queue.sendSync(message, timeoutMs)
+  afterSending(assignments, options)
+  return true
+}
+
+interface Prepared {
+  readonly channel: Channel
+  readonly messages: readonly Outgoing[]
+}
+
 // A shortcut for what a service sends most, and may send often. One buffer for all: nobody else sees it.
-const PING = Buffer.from('WATCHDOG=1')
+const PING: readonly Outgoing[] = [{ data: Buffer.from('WATCHDOG=1'), fds: [] }]
+const NONE: readonly number[] = []
+
+function prepare(assignments: Assignments, options: NotifyOptions): Prepared | undefined {
+  const { env = process.env, fds = NONE, pid, transport } = options
+  try {
+    const isPlainPing = fds === NONE && pid === undefined && isPing(assignments)
+    const messages = isPlainPing ? PING : outgoingMessages(assignments, fds, pid)
+    const address = notifySocketOf(env)
+    if (address === undefined) return undefined
+    const channel = channelTo(address, transport)
+    if (fds.length > 0) checkCarries(channel, address)
+    return { channel, messages }
+  } finally {
+    if (options.unsetEnvironment === true) unsetVariables(env, 'NOTIFY_SOCKET')
+  }
+}
 
 function isPing(assignments: Assignments): boolean {
   return assignments?.watchdog === true && Object.keys(assignments).length === 1
 }
 
-// A reload of a Type=notify-reload unit counts only with the time at which it began: systemd 253 ff. waits
-// for a stamp that is not older than its own request. hrtime is CLOCK_MONOTONIC, as the manager's is.
-function withTimestamp(assignments: Assignments): Assignments {
-  if (assignments.reloading !== true || assignments.monotonicUsec !== undefined) return assignments
-  return { ...assignments, monotonicUsec: process.hrtime.bigint() / 1000n }
+function checkCarries({ outlet }: Channel, address: string): void {
+  if (outlet.carriesFds) return
+  throw new NotifyError(
+    'ERR_NOTIFY_UNSUPPORTED',
+    `descriptors cannot be sent to NOTIFY_SOCKET '${address}' this way: they need a unix socket and the addon`,
+    { address },
+  )
+}
+
+function sendAll(
+  { channel: { queue }, messages }: Prepared,
+  signal: AbortSignal | undefined,
+): Promise<unknown> | undefined {
+  const [only] = messages
+  if (messages.length === 1) return queue.send(only!, signal)
+  // All or none.
+  queue.checkRoomFor(messages.length)
+  return Promise.all(messages.map(async (message) => await queue.send(message, signal)))
+}
+
+function afterSending({ watchdogUsec }: Assignments, { env = process.env }: NotifyOptions): void {
+  if (watchdogUsec !== undefined) changeWatchdogInterval(env, watchdogUsec)
 }

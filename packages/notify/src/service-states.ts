@@ -1,3 +1,4 @@
+import { invalidArgType } from './errors.js'
 import { notify, type NotifyOptions } from './notify.js'
 
 /**
@@ -45,4 +46,29 @@ export function stopping(statusText?: string, options?: NotifyOptions): Promise<
  */
 export function status(text: string, options?: NotifyOptions): Promise<boolean> {
   return notify({ status: text }, options)
+}
+
+/**
+ * Asks for more time: the current start, reload, run or stop timeout, and the watchdog, end no sooner than in `ms` milliseconds from
+ * now: `EXTEND_TIMEOUT_USEC=` (systemd 236 ff.).
+ *
+ * It never shortens one. Once past the original limit, repeat it within each span that it promised. Needs nothing in the unit
+ * but a timeout to extend: `TimeoutStartSec=`, `TimeoutStopSec=`, `RuntimeMaxSec=`, `WatchdogSec=`. See sd_notify(3).
+ *
+ * @example
+ * ```js
+ * import { extendTimeout, ready } from '@sdbridge/notify'
+ *
+ * for (const step of ['schema', 'indexes', 'caches']) {
+ *   await extendTimeout(30_000)
+ *   console.log('preparing', step)
+ * }
+ * await ready()
+ * ```
+ */
+export function extendTimeout(ms: number, options?: NotifyOptions): Promise<boolean> {
+  if (typeof ms !== 'number' || !(ms > 0)) {
+    return Promise.reject(invalidArgType('ms', 'a number of milliseconds above 0', ms))
+  }
+  return notify({ extendTimeoutUsec: Math.ceil(ms * 1000) }, options)
 }

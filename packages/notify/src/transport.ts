@@ -8,6 +8,8 @@ export interface Outgoing {
   readonly fds: readonly number[]
   /** The sender to claim; `undefined` leaves it to the kernel to say who sends. */
   readonly credentials?: Credentials | undefined
+  /** Nobody waits for it: it does not keep the process alive. */
+  readonly background?: true
 }
 
 /** A way of sending notifications. */
@@ -42,4 +44,6 @@ export interface Outlet {
    * @param timeoutMs After so long it throws an error with `code` `ETIMEDOUT`.
    */
   sendSync?(message: Outgoing, timeoutMs: number): void
+  /** Gives back what is open. Only called when nothing waits and nothing is on its way; a later `trySend` opens it again. */
+  close(): void
 }

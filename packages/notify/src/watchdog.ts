@@ -1,99 +1,158 @@
 import { isMainThread } from 'node:worker_threads'
-import createDebug from 'debug'
+import { diagnostics } from './diagnostics.js'
 import { NotifyError } from './errors.js'
-import { parseInteger, UINT64_MAX } from './integer.js'
-import { notify, type NotifyOptions } from './notify.js'
+import { HealthCheck, type Health } from './health-check.js'
+import { type CommonOptions, notifyInBackground } from './notify.js'
+import { warnOnce } from './warn-once.js'
+import { onWatchdogInterval, watchdogInterval } from './watchdog-interval.js'
 
-export interface WatchdogOptions extends Pick<NotifyOptions, 'env'> {
+export interface WatchdogOptions extends Pick<CommonOptions, 'env' | 'transport'> {
+  /**
+   * Asked before each ping whether the service does what it is there for. Only `true`, and within a quarter of the interval,
+   * lets the ping go out; anything else, an error included, holds it back, and the next one is tried at its time.
+   */
+  healthy?: () => boolean | Promise<boolean>
+  /**
+   * What to do when it is not: `'withhold'` (the default) leaves it to the manager, which acts when `WatchdogSec=` has passed;
+   * `'trigger'` has it act at once (`WATCHDOG=trigger`, systemd 243 ff.).
+   */
+  whenUnhealthy?: 'withhold' | 'trigger'
+  /** Hears why a ping was held back. */
+  onUnhealthy?: (reason: Error) => void
   /** Ends the keep-alive, as `stop()` does. */
   signal?: AbortSignal
   /**
    * Hears that a ping could not be sent. The next one is tried all the same; without any, the manager will
-   * end the service after `WatchdogSec=`.
+   * end the service after `WatchdogSec=`. Default: a warning of the process, once for each reason.
    */
   onError?: (error: unknown) => void
 }
 
 /** A running keep-alive. */
 export interface Watchdog {
-  /** Time between pings in milliseconds; `undefined` if the manager does not watch this process. */
+  /** Time between pings in milliseconds; `undefined` while the manager does not watch this process. */
   readonly intervalMs: number | undefined
   /** Stops the pings. The manager does not stop watching: only call it when the process ends. */
   stop(): void
 }
 
-const debug = createDebug('sdbridge:notify:watchdog')
+const log = diagnostics('sdbridge:notify:watchdog')
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
- * How often the service manager wants a sign of life, in milliseconds (sd_watchdog_enabled(3)): `WatchdogSec=`
- * of the unit. `undefined` if it does not want any, or not from this process.
- *
- * @throws NotifyError `ERR_NOTIFY_WATCHDOG_ENVIRONMENT` if `$WATCHDOG_USEC` or `$WATCHDOG_PID` is not a number.
- */
-export function watchdogInterval(options: Pick<NotifyOptions, 'env'> = {}): number | undefined {
-  const { env = process.env } = options
-  const usec = read(env, 'WATCHDOG_USEC')
-  if (usec === undefined || usec === UINT64_MAX) return undefined
-  if (usec === 0n) throw invalid('WATCHDOG_USEC', '0')
-  const pid = read(env, 'WATCHDOG_PID')
-  if (pid !== undefined && pid !== BigInt(process.pid)) return undefined
-  return Number(usec) / 1000
-}
-
-/**
  * Keeps telling the service manager that this process is alive: `WATCHDOG=1`, at once and then at half of
- * `WatchdogSec=`. Does nothing where the manager does not watch.
+ * `WatchdogSec=`. Does nothing where the manager does not watch. Follows `notify({ watchdogUsec })`.
  *
  * The pings come from the main event loop, which is the point: when it is blocked they stop, and the manager
  * ends the service with `WatchdogSignal=` (SIGABRT). Call it after `ready()`: a ping before that makes the
- * manager count already. The timer does not keep the process alive.
+ * manager count already; and stop it before `stopping()`, for the same reason. The timer does not keep the process alive.
  *
  * @throws NotifyError `ERR_NOTIFY_WATCHDOG_ENVIRONMENT`, as {@link watchdogInterval};
  *   `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, whose loop proves nothing about the main one.
+ * @example
+ * ```js
+ * import { ready, watchdog } from '@sdbridge/notify'
+ *
+ * await ready()
+ * let lastRequestMs = Date.now()
+ * watchdog({ healthy: () => Date.now() - lastRequestMs < 60_000 })
+ * ```
  */
 export function watchdog(options: WatchdogOptions = {}): Watchdog {
-  const { env = process.env, signal, onError } = options
   if (!isMainThread) {
     throw new NotifyError(
       'ERR_NOTIFY_MAIN_THREAD_ONLY',
       'watchdog() must be called in the main thread: a Worker runs on while the main loop is blocked',
     )
   }
-  const interval = watchdogInterval({ env })
-  if (interval === undefined || signal?.aborted) return { intervalMs: undefined, stop() {} }
+  const keepAlive = new KeepAlive(options)
+  keepAlive.start()
+  return keepAlive
+}
 
-  // Not faster than a timer can go, not slower than one can wait.
-  const intervalMs = Math.min(Math.max(Math.floor(interval / 2), 1), LONGEST_TIMER_MS)
-  const ping = (): void => {
-    notify({ watchdog: true }, { env }).catch((error: unknown) => {
-      debug('ping failed: %o', error)
-      onError?.(error)
+class KeepAlive implements Watchdog {
+  readonly #options: WatchdogOptions
+  readonly #env: NodeJS.ProcessEnv
+  readonly #health: HealthCheck | undefined
+  readonly #forget: (() => void)[] = []
+  #timer: NodeJS.Timeout | undefined
+  intervalMs: number | undefined
+
+  constructor(options: WatchdogOptions) {
+    const { env = process.env, healthy } = options
+    this.#options = options
+    this.#env = env
+    this.#health = healthy && new HealthCheck(healthy)
+  }
+
+  start(): void {
+    const { signal } = this.#options
+    // First, as it may throw.
+    const intervalMs = watchdogInterval({ env: this.#env })
+    if (signal?.aborted === true) return
+    const stop = (): void => this.stop()
+    signal?.addEventListener('abort', stop, { once: true })
+    this.#forget.push(
+      () => signal?.removeEventListener('abort', stop),
+      onWatchdogInterval(this.#env, () => this.#follow(watchdogInterval({ env: this.#env }))),
+    )
+    this.#follow(intervalMs)
+  }
+
+  stop(): void {
+    clearInterval(this.#timer)
+    this.#timer = undefined
+    this.intervalMs = undefined
+    for (const forget of this.#forget.splice(0)) forget()
+  }
+
+  #follow(intervalMs: number | undefined): void {
+    clearInterval(this.#timer)
+    this.intervalMs = intervalMs === undefined ? undefined : pingEveryMs(intervalMs)
+    log()('a ping is due every %s ms', this.intervalMs ?? '(never)')
+    if (this.intervalMs === undefined) return
+    this.#timer = setInterval(() => this.#beat(), this.intervalMs).unref()
+    this.#beat()
+  }
+
+  #beat(): void {
+    if (this.#health === undefined) {
+      this.#send(true)
+      return
+    }
+    // Half of the time between two pings: with the other half, the next one is in time.
+    this.#health.check(this.intervalMs! / 2, (health) => this.#judge(health))
+  }
+
+  #judge(health: Health): void {
+    // Stopped, or switched off, while it was asked.
+    if (this.#timer === undefined) return
+    if (health === 'healthy') {
+      this.#send(true)
+      return
+    }
+    const { onUnhealthy, whenUnhealthy = 'withhold' } = this.#options
+    log()('not healthy: %s', health.message)
+    if (whenUnhealthy === 'trigger') this.#send('trigger')
+    onUnhealthy?.(health)
+  }
+
+  #send(watchdogState: true | 'trigger'): void {
+    const { transport, onError = warn } = this.#options
+    const options = { env: this.#env, ...(transport !== undefined && { transport }) }
+    notifyInBackground({ watchdog: watchdogState }, options).catch((error: unknown) => {
+      log()('%s could not be sent: %o', watchdogState === true ? 'a ping' : 'trigger', error)
+      onError(error)
     })
   }
-  const timer = setInterval(ping, intervalMs).unref()
-  const stop = (): void => {
-    clearInterval(timer)
-    signal?.removeEventListener('abort', stop)
-  }
-  signal?.addEventListener('abort', stop, { once: true })
-  ping()
-  return { intervalMs, stop }
 }
 
-function read(env: NodeJS.ProcessEnv, name: string): bigint | undefined {
-  const text = env[name]
-  if (text === undefined) return undefined
-  const number = parseInteger(text)
-  if (number === undefined) throw invalid(name, text)
-  return number
+// Not faster than a timer can go, not slower than one can wait.
+function pingEveryMs(intervalMs: number): number {
+  return Math.min(Math.max(Math.floor(intervalMs / 2), 1), LONGEST_TIMER_MS)
 }
 
-function invalid(name: string, value: string): NotifyError {
-  return new NotifyError(
-    'ERR_NOTIFY_WATCHDOG_ENVIRONMENT',
-    `${name} must be a positive number, but is '${value}'; the service manager sets it, see WatchdogSec= ` +
-      'in systemd.service(5)',
-    { assignment: name, value },
-  )
+function warn(error: unknown): void {
+  const { message } = error as Error
+  warnOnce('NOTIFY_WATCHDOG', `the service manager will end this service: ${message}`)
 }

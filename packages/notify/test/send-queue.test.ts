@@ -1,19 +1,14 @@
+import { closeForeignFds } from '@sdbridge/syscalls'
 import { describe, expect, test } from 'vitest'
-import { notify, status } from '../src/index.js'
-import { QUEUE_LIMIT } from '../src/send-queue.js'
+import { notify, ready, removeFds, status, stopping } from '../src/index.js'
+import { QUEUE_LIMIT, QUEUE_LIMIT_OF_STATES } from '../src/send-queue.js'
+import { makeBusy } from './busy-manager.js'
 import { Inbox } from './inbox.js'
-
-// A receiver that does not read: the kernel's queue fills up, and then ours.
-function busyManager(): Inbox {
-  const inbox = new Inbox()
-  inbox.receiver.pause()
-  return inbox
-}
 
 describe('a service manager that takes no messages', () => {
   test('gets them all, in order, when it is back', async () => {
-    const inbox = busyManager()
-    const kernelQueue = await fill(inbox)
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
     const waiting = Array.from({ length: 100 }, (_, index) => mark(inbox, index))
     inbox.receiver.resume()
     expect(await Promise.all(waiting)).toEqual(Array(100).fill(true))
@@ -22,8 +17,8 @@ describe('a service manager that takes no messages', () => {
   })
 
   test('does not block the event loop', async () => {
-    const inbox = busyManager()
-    await fill(inbox)
+    const inbox = new Inbox()
+    await makeBusy(inbox)
     const waiting = mark(inbox, 0)
     let turns = 0
     while (turns < 10) turns += await new Promise<number>((resolve) => setImmediate(resolve, 1))
@@ -32,8 +27,8 @@ describe('a service manager that takes no messages', () => {
   })
 
   test('is told only the latest of pings, and of status texts, that waited', async () => {
-    const inbox = busyManager()
-    const kernelQueue = await fill(inbox)
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
     const { env } = inbox
     const all = [
       notify({ watchdog: true }, { env }),
@@ -55,8 +50,8 @@ describe('a service manager that takes no messages', () => {
   })
 
   test('is told one of ten thousand status texts, and the others cost nothing', async () => {
-    const inbox = busyManager()
-    const kernelQueue = await fill(inbox)
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
     const { env } = inbox
     const all = Array.from({ length: 10_000 }, (_, index) => status(String(index), { env }))
     // Those that were superseded are settled before the manager is back.
@@ -68,8 +63,8 @@ describe('a service manager that takes no messages', () => {
   })
 
   test('makes the message beyond the limit fail, and no other', async () => {
-    const inbox = busyManager()
-    const kernelQueue = await fill(inbox)
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
     const waiting = Array.from({ length: QUEUE_LIMIT }, (_, index) => mark(inbox, index))
     await expect(mark(inbox, QUEUE_LIMIT)).rejects.toMatchObject({ code: 'ERR_NOTIFY_QUEUE_FULL' })
     inbox.receiver.resume()
@@ -78,9 +73,70 @@ describe('a service manager that takes no messages', () => {
     expect(marks(inbox)).toHaveLength(QUEUE_LIMIT)
   })
 
+  test('has places left for states and descriptors where others are refused', async () => {
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
+    const { env } = inbox
+    const waiting = Array.from({ length: QUEUE_LIMIT }, (_, index) => mark(inbox, index))
+    await expect(mark(inbox, QUEUE_LIMIT)).rejects.toMatchObject({ code: 'ERR_NOTIFY_QUEUE_FULL' })
+    waiting.push(
+      ready('late', { env }),
+      notify({ reloading: true, monotonicUsec: 1 }, { env }),
+      notify({ fdStore: true, fdName: 'in' }, { env, fds: [0] }),
+      removeFds('in', { env }),
+      notify({ mainPid: 7 }, { env }),
+      notify({ watchdog: 'trigger' }, { env }),
+      notify({ extendTimeoutUsec: 5 }, { env }),
+      stopping(undefined, { env }),
+    )
+    inbox.receiver.resume()
+    expect(await Promise.all(waiting)).toEqual(Array(QUEUE_LIMIT + 8).fill(true))
+    await inbox.until(kernelQueue + QUEUE_LIMIT + 8)
+    expect(inbox.said.slice(kernelQueue + QUEUE_LIMIT)).toEqual([
+      { ready: true, status: 'late' },
+      { reloading: true, monotonicUsec: 1n },
+      { fdStore: true, fdName: 'in' },
+      { fdStoreRemove: true, fdName: 'in' },
+      { mainPid: 7 },
+      { watchdog: 'trigger' },
+      { extendTimeoutUsec: 5n },
+      { stopping: true },
+    ])
+    closeForeignFds(inbox.fds)
+  })
+
+  test('refuses states only when their places are taken as well', async () => {
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
+    const { env } = inbox
+    const waiting = Array.from({ length: QUEUE_LIMIT_OF_STATES }, () => ready(undefined, { env }))
+    await expect(stopping(undefined, { env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_QUEUE_FULL',
+    })
+    await expect(status('beyond', { env })).rejects.toMatchObject({ code: 'ERR_NOTIFY_QUEUE_FULL' })
+    inbox.receiver.resume()
+    await Promise.all(waiting)
+    await inbox.until(kernelQueue + QUEUE_LIMIT_OF_STATES)
+  })
+
+  test('gets all parts of a message with many descriptors, or none', async () => {
+    const inbox = new Inbox()
+    await makeBusy(inbox)
+    const { env } = inbox
+    const waiting = Array.from({ length: QUEUE_LIMIT_OF_STATES - 1 }, () =>
+      ready(undefined, { env }),
+    )
+    const many = Array<number>(254).fill(0)
+    await expect(notify({ fdStore: true }, { env, fds: many })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_QUEUE_FULL',
+    })
+    inbox.receiver.close()
+    await Promise.allSettled(waiting)
+  })
+
   test('is not told what was aborted meanwhile', async () => {
-    const inbox = busyManager()
-    const kernelQueue = await fill(inbox)
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
     const controller = new AbortController()
     const aborted = notify(
       { extra: { X_MARK: 'aborted' } },
@@ -96,8 +152,8 @@ describe('a service manager that takes no messages', () => {
   })
 
   test('and then ends makes every message that waits fail', async () => {
-    const inbox = busyManager()
-    await fill(inbox)
+    const inbox = new Inbox()
+    await makeBusy(inbox)
     const waiting = [mark(inbox, 1), mark(inbox, 2)]
     inbox.receiver.close()
     for (const each of await Promise.allSettled(waiting)) {
@@ -117,26 +173,6 @@ test('a signal that has fired already: nothing is sent', async () => {
   await inbox.until(1)
   expect(inbox.said).toEqual([{ watchdog: true }])
 })
-
-// Sends until the kernel takes no more, which leaves one message of this function in our own queue, and
-// withdraws that. Returns how many are in the kernel's.
-async function fill(inbox: Inbox): Promise<number> {
-  for (let count = 0; ; count++) {
-    const controller = new AbortController()
-    const sent = notify(
-      { extra: { X_FILL: String(count) } },
-      { env: inbox.env, signal: controller.signal },
-    )
-    const full = await Promise.race([
-      sent,
-      new Promise<'full'>((resolve) => setImmediate(resolve, 'full')),
-    ])
-    if (full !== 'full') continue
-    controller.abort()
-    await sent.catch(() => {})
-    return count
-  }
-}
 
 function mark(inbox: Inbox, index: number): Promise<boolean> {
   return notify({ extra: { X_MARK: String(index) } }, { env: inbox.env })

@@ -42,6 +42,16 @@ js_filesystem_type(napi_env env, napi_callback_info info) {
 }
 
 static napi_value
+js_dupfd_query(napi_env env, napi_callback_info info) {
+    return with_two_integers(env, info, sys_dupfd_query);
+}
+
+static napi_value
+js_kcmp_file(napi_env env, napi_callback_info info) {
+    return with_two_integers(env, info, sys_kcmp_file);
+}
+
+static napi_value
 js_pipe(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     size_t length;
@@ -105,5 +115,7 @@ const struct export fd_exports[] = {
     { "fileType", js_file_type },
     { "getSeals", js_get_seals },
     { "filesystemType", js_filesystem_type },
+    { "dupfdQuery", js_dupfd_query },
+    { "kcmpFile", js_kcmp_file },
     { NULL, NULL },
 };

@@ -58,11 +58,8 @@ js_start_polling(napi_env env, napi_callback_info info) {
     struct polling *polling;
     napi_value name;
 
+    if (!call.failed && !is_function(&call, 0)) refuse(&call, 0, "a function");
     if (call.failed) return NULL;
-    if (!is_function(&call, 0)) {
-        refuse(&call, 0, "a function");
-        return NULL;
-    }
     polling = calloc(1, sizeof *polling);
     if (!polling) return finish(&call, -ENOMEM);
     if (napi_create_string_utf8(env, "sdbridge:poller", NAPI_AUTO_LENGTH, &name) != napi_ok ||
@@ -88,6 +85,8 @@ js_start_polling(napi_env env, napi_callback_info info) {
     return finish(&call, polling->id);
 }
 
+/* The last argument to be read: NULL if there is no such poller, which is EBADF, and if an argument was refused, which
+ * finish() knows. */
 static struct polling *
 read_polling(struct call *call, size_t index) {
     int32_t id = read_integer(call, index);
@@ -99,9 +98,8 @@ read_polling(struct call *call, size_t index) {
 static napi_value
 js_keep_alive(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
-    struct polling *polling = read_polling(&call, 0);
     int32_t on = read_integer(&call, 1);
-    if (call.failed) return NULL;
+    struct polling *polling = read_polling(&call, 0);
     if (!polling) return finish(&call, -EBADF);
     (void) (on ? napi_ref_threadsafe_function(env, polling->events)
                : napi_unref_threadsafe_function(env, polling->events));
@@ -111,10 +109,9 @@ js_keep_alive(napi_env env, napi_callback_info info) {
 static napi_value
 js_watch(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
-    struct polling *polling = read_polling(&call, 0);
     int32_t fd = read_integer(&call, 1), generation = read_integer(&call, 2);
     int32_t events = read_integer(&call, 3);
-    if (call.failed) return NULL;
+    struct polling *polling = read_polling(&call, 0);
     if (!polling) return finish(&call, -EBADF);
     return finish(&call, poller_watch(&polling->poller, fd, (uint32_t) generation, (uint32_t) events));
 }
@@ -122,11 +119,9 @@ js_watch(napi_env env, napi_callback_info info) {
 static napi_value
 js_unwatch(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
-    struct polling *polling = read_polling(&call, 0);
     int32_t fd = read_integer(&call, 1);
-    if (call.failed) return NULL;
-    if (!polling) return finish(&call, -EBADF);
-    return finish(&call, poller_unwatch(&polling->poller, fd));
+    struct polling *polling = read_polling(&call, 0);
+    return finish(&call, polling ? poller_unwatch(&polling->poller, fd) : -EBADF);
 }
 
 void

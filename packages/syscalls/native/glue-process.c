@@ -70,6 +70,12 @@ js_set_nofile(napi_env env, napi_callback_info info) {
 }
 
 static napi_value
+js_monotonic_usec(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    return call.failed ? NULL : finish(&call, sys_monotonic_usec());
+}
+
+static napi_value
 js_namespace(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     int32_t fd = read_integer(&call, 0), request = read_integer(&call, 1);
@@ -142,6 +148,7 @@ const struct export process_exports[] = {
     { "isSubreaper", js_is_subreaper },
     { "getNofile", js_get_nofile },
     { "setNofile", js_set_nofile },
+    { "monotonicUsec", js_monotonic_usec },
     { "namespace", js_namespace },
     { "execute", js_execute },
     { NULL, NULL },

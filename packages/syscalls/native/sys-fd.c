@@ -4,10 +4,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/kcmp.h>
 #include <linux/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
+
+/* Younger than the headers of many C libraries. Linux 6.10. */
+#ifndef F_DUPFD_QUERY
+#define F_DUPFD_QUERY 1027
+#endif
 
 long
 sys_call(long number, long a, long b, long c, long d, long e) {
@@ -84,4 +90,15 @@ sys_filesystem_type(int fd) {
     struct statfs facts;
     long result = sys_call(SYS_fstatfs, fd, (long) &facts, 0, 0, 0);
     return result < 0 ? result : (int64_t) (uint32_t) facts.f_type;
+}
+
+int
+sys_dupfd_query(int fd, int other) {
+    return (int) sys_call(SYS_fcntl, fd, F_DUPFD_QUERY, other, 0, 0);
+}
+
+int
+sys_kcmp_file(int fd, int other) {
+    long pid = sys_call(SYS_getpid, 0, 0, 0, 0, 0);
+    return (int) sys_call(SYS_kcmp, pid, pid, KCMP_FILE, fd, other);
 }

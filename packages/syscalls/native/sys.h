@@ -73,6 +73,10 @@ int sys_set_nonblocking(int fd, int on);
 int sys_file_type(int fd);
 int sys_get_seals(int fd);
 int64_t sys_filesystem_type(int fd);
+/* Whether `other` is the same open file description: 1 or 0 (Linux 6.10). */
+int sys_dupfd_query(int fd, int other);
+/* The same by kcmp(2): 0 if it is. */
+int sys_kcmp_file(int fd, int other);
 
 /* processes (sys-process.c) */
 struct sys_exit {
@@ -90,6 +94,10 @@ int sys_get_nofile(uint64_t limits[2]);
 int sys_set_nofile(const uint64_t limits[2]);
 /* One of the NS_* requests of ioctl_ns(2), by its number. */
 int sys_namespace(int fd, int request, int argument);
+
+/* clocks (sys-clock.c) */
+/* CLOCK_MONOTONIC, in microseconds. */
+int64_t sys_monotonic_usec(void);
 
 /* threads (sys-thread.c) */
 typedef void *(*sys_thread_function)(void *);

@@ -1,6 +1,7 @@
 import { Connection, type ConnectionType } from './connection.js'
 import { FdWatcher } from './fd-watcher.js'
 import { native } from './native.js'
+import { passCredentials } from './pass-credentials.js'
 import { describeSocket, SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
 import { check, EAGAIN, invalid, type SystemError, systemError } from './system-error.js'
 
@@ -43,13 +44,13 @@ export class ConnectionListener {
     this.#watcher = new FdWatcher(fd, () => this.#accept())
     try {
       this.#watcher.arm('readable')
+      // Connections inherit it (Linux 6.16), so that whoever sends before it is accepted is noted.
+      passCredentials(fd)
       check(native().own(fd), 'malloc')
     } catch (error) {
       this.#watcher.close()
       throw error
     }
-    // Connections inherit it (Linux 6.16), so that whoever sends before it is accepted is noted.
-    native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
     native().setNonBlocking(fd, 1)
   }
 
@@ -97,6 +98,7 @@ export class ConnectionListener {
   }
 
   #deliver(fd: number): void {
+    // As early as can be. Where it fails, `receive` will say so.
     native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
     this.#options.onConnection(new Connection(fd, this.#type))
   }

@@ -2,9 +2,10 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { EndTest, MessageReceiver, ReceiveOptions } from './message-receiver.js'
 import { type Ancillary, type Credentials, MessageSocket } from './message-socket.js'
 import { native } from './native.js'
+import { passCredentials } from './pass-credentials.js'
 import { withReachablePath } from './reachable-path.js'
 import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
-import { DOMAINS, SO_PASSCRED, SOL_SOCKET, TYPES } from './socket-facts.js'
+import { DOMAINS, SOL_SOCKET, TYPES } from './socket-facts.js'
 import { check, EAGAIN, invalid } from './system-error.js'
 
 /** `stream`: bytes without boundaries; `seqpacket`: messages, in order, each whole (unix(7)). */
@@ -107,9 +108,9 @@ export async function connectSocket(options: ConnectOptions): Promise<Connection
   signal?.throwIfAborted()
   const fd = check(native().socket(DOMAINS.unix, TYPES[type], 0, 1), 'socket', 'unix')
   const connection = new Connection(fd, type)
-  // Before the other end can send: the kernel notes a sender then. (It also gives our end an abstract name.)
-  native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
   try {
+    // It also gives our end an abstract name.
+    passCredentials(fd)
     while (!tryConnect(connection.fd, address)) await delay(RETRY_MS, undefined, { signal })
     return connection
   } catch (error) {

@@ -1,9 +1,10 @@
 import type { MessageReceiver, ReceiveOptions } from './message-receiver.js'
 import { type Ancillary, MessageSocket } from './message-socket.js'
 import { native } from './native.js'
+import { passCredentials } from './pass-credentials.js'
 import { withReachablePath } from './reachable-path.js'
 import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
-import { DOMAINS, SO_PASSCRED, SOL_SOCKET, TYPES } from './socket-facts.js'
+import { DOMAINS, SOL_SOCKET, TYPES } from './socket-facts.js'
 import { check, EAGAIN } from './system-error.js'
 
 export interface SendOptions extends Ancillary {
@@ -25,8 +26,7 @@ export class DatagramSocket extends MessageSocket {
 
   /** Gives the socket an address; `{ family: 'unix' }` lets the kernel choose a free abstract name. */
   bind(address: SocketAddress): void {
-    // The kernel notes a sender when the message is sent, so this must be on before there is an address.
-    native().setsockopt(this.fd, SOL_SOCKET, SO_PASSCRED, 1)
+    passCredentials(this.fd)
     withReachablePath(address, 'bind', (reachable) =>
       check(
         native().bind(this.fd, encodeSocketAddress(reachable)),

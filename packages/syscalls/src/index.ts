@@ -5,6 +5,7 @@
  * @module
  */
 export { bindSocket, type BindOptions } from './bind-socket.js'
+export { monotonicUsec } from './clock.js'
 export {
   type Connection,
   connectSocket,
@@ -33,8 +34,10 @@ export {
 } from './message-receiver.js'
 export { type Ancillary, type Credentials, type MessageSocket } from './message-socket.js'
 export { isSubreaper, OrphanReaper, setSubreaper } from './orphan-reaper.js'
+export { loadAddon } from './native.js'
 export { openPidNamespace, pidFromNamespace, pidInNamespace } from './pid-namespace.js'
 export { pidfdId, pidfdOpen, pidfdPid, sendSignal } from './pidfd.js'
+export { isSameDescription } from './same-description.js'
 export { type Signal, signalName, signalNumber } from './signal-number.js'
 export { SignalWatcher } from './signal-watcher.js'
 export { formatSocketAddress, type SocketAddress } from './socket-address.js'

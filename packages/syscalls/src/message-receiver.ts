@@ -1,6 +1,7 @@
 import { native } from './native.js'
+import { passCredentials } from './pass-credentials.js'
 import { EAGAIN, systemError, type SystemError } from './system-error.js'
-import { SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
+import { SOL_SOCKET } from './socket-facts.js'
 
 /** One message as it arrived (recvmsg(2)): a datagram, a packet, or some bytes of a stream. Whoever gets it owns `fds` and `pidfd` and must close them. */
 export interface ReceivedMessage {
@@ -82,7 +83,7 @@ export class MessageReceiver {
       const message = `maxBytes must be an integer from 1 to 4194304, not ${this.#maxBytes}`
       throw Object.assign(new RangeError(message), { code: 'ERR_OUT_OF_RANGE' })
     }
-    native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
+    passCredentials(fd)
     // Kernels before 6.5 refuse this; then there are no pidfds, which the caller sees.
     if (options.pidfd) native().setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, 1)
   }

@@ -1,6 +1,6 @@
 import { FdWatcher, type Readiness } from './fd-watcher.js'
 import { fdArray } from './fd.js'
-import { MessageReceiver, type ReceivedMessage, type ReceiveOptions } from './message-receiver.js'
+import { type EndTest, MessageReceiver, type ReceiveOptions } from './message-receiver.js'
 import { native } from './native.js'
 import { formatSocketAddress, type SocketAddress } from './socket-address.js'
 import { check, EAGAIN, invalid } from './system-error.js'
@@ -103,10 +103,7 @@ export abstract class MessageSocket {
     return check(result, 'sendmsg', subject && formatSocketAddress(subject))
   }
 
-  protected startReceiving(
-    options: ReceiveOptions,
-    endsAt?: (message: ReceivedMessage) => boolean,
-  ): MessageReceiver {
+  protected startReceiving(options: ReceiveOptions, endsAt?: EndTest): MessageReceiver {
     if (this.#receiver !== undefined) throw new Error('this socket is received from already')
     if (this.#fd === -1) check(EBADF, 'recvmsg')
     const receiver = new MessageReceiver(this.#fd, options, () => this.#arm(), endsAt)

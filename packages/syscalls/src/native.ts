@@ -41,6 +41,8 @@ export interface Native {
   fileType(fd: number): number
   getSeals(fd: number): number
   filesystemType(fd: number): number
+  dupfdQuery(fd: number, other: number): number
+  kcmpFile(fd: number, other: number): number
   startPolling(onReady: (fd: number, generation: number, events: number) => void): number
   keepAlive(poller: number, on: number): number
   watch(poller: number, fd: number, generation: number, events: number): number
@@ -52,6 +54,7 @@ export interface Native {
   isSubreaper(): number
   getNofile(limits: BigUint64Array): number
   setNofile(limits: BigUint64Array): number
+  monotonicUsec(): number
   namespace(fd: number, request: number, argument: number): number
   execute(
     strings: Uint8Array,
@@ -74,6 +77,15 @@ let loaded: Native | undefined
  */
 export function native(): Native {
   return (loaded ??= load())
+}
+
+/**
+ * Loads the addon now, for whoever has another way where there is none.
+ *
+ * @throws Error with code `ERR_SYSCALLS_UNAVAILABLE`.
+ */
+export function loadAddon(): void {
+  native()
 }
 
 function load(): Native {

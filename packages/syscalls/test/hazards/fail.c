@@ -34,6 +34,7 @@ static const struct {
     { SYS_##name, #name }
     CALL(accept4),
     CALL(bind),
+    CALL(clock_gettime),
     CALL(close),
     CALL(connect),
     CALL(epoll_create1),
@@ -45,8 +46,10 @@ static const struct {
     CALL(fstatfs),
     CALL(futex),
     CALL(getpeername),
+    CALL(getpid),
     CALL(getsockname),
     CALL(getsockopt),
+    CALL(kcmp),
     CALL(kill),
     CALL(listen),
     CALL(pidfd_open),

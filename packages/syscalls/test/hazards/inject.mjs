@@ -18,6 +18,8 @@ const errorsOf = {
   // Its others say that the descriptors or the memory are not there, and then nobody can be told.
   epoll_pwait: [EINTR],
   futex: [EINTR, EAGAIN],
+  // It never fails.
+  getpid: [],
   malloc: [ENOMEM],
   calloc: [ENOMEM],
   realloc: [ENOMEM],

@@ -23,9 +23,11 @@ import {
   getFileLimit,
   isCloexec,
   isNonBlocking,
+  isSameDescription,
   isSubreaper,
   kindOfFd,
   monotonicOffset,
+  monotonicUsec,
   openPidNamespace,
   pidfdId,
   pidfdOpen,
@@ -160,6 +162,19 @@ export const scenarios = {
       const { readFd } = openPipe(defer)
       setCloexec(readFd, !isCloexec(readFd))
       setNonBlocking(readFd, !isNonBlocking(readFd))
+    },
+  },
+  'descriptors are compared': {
+    run(defer) {
+      const { readFd, writeFd } = openPipe(defer)
+      // What fails must not make another answer.
+      if (isSameDescription(readFd, readFd) === false) throw new Error('not the same as itself')
+      if (isSameDescription(readFd, writeFd) === true) throw new Error('the same as the other end')
+    },
+  },
+  'the clock is read': {
+    run() {
+      monotonicUsec()
     },
   },
   'a process is named': {

@@ -8,12 +8,14 @@ import {
   FdWatcher,
   isCloexec,
   isNonBlocking,
+  isSameDescription,
   pidfdId,
   pidfdOpen,
   pipe,
   setCloexec,
   setNonBlocking,
 } from '@sdbridge/syscalls'
+import { pairOf } from '../inbox.mjs'
 import { kernelIsFrom } from '../kernel.mjs'
 
 export const descriptors = {
@@ -30,6 +32,22 @@ export const descriptors = {
     }
     writeSync(writeFd, 'x')
     assert.equal(readSync(readFd, Buffer.alloc(4)), 1)
+  },
+
+  async 'a descriptor that was sent is the same description'(scope) {
+    const { readFd, writeFd } = pipe()
+    scope.after(() => [readFd, writeFd].forEach(closeFd))
+    const { here, there, thereAddress } = pairOf(scope)
+    here.socket.trySend(Buffer.from('x'), { address: thereAddress, fds: [readFd] })
+    const [sent] = (await there.next()).fds
+    scope.after(() => closeFd(sent))
+    if (isSameDescription(readFd, sent) === undefined) {
+      assert.equal(kernelIsFrom(6, 10), false)
+      return
+    }
+    assert.equal(isSameDescription(readFd, sent), true)
+    assert.equal(isSameDescription(writeFd, sent), false)
+    assert.throws(() => isSameDescription(readFd, 1_000_000), { code: 'EBADF' })
   },
 
   async 'a watcher tells once, when armed, what a pipe is ready for'(scope) {

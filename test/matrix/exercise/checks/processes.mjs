@@ -6,6 +6,7 @@ import {
   isSubreaper,
   kindOfFd,
   monotonicOffset,
+  monotonicUsec,
   openPidNamespace,
   pidfdOpen,
   pidfdPid,
@@ -75,6 +76,13 @@ export const processes = {
     assert.equal(pidFromNamespace(namespace, process.pid), process.pid)
     assert.equal(pidFromNamespace(namespace, 2 ** 22 + 1), undefined)
     assert.equal(monotonicOffset(process.pid), 0n)
+  },
+
+  async 'the monotonic clock is the same in all processes'() {
+    const before = monotonicUsec()
+    const { stdout, stderr } = await run('tell-time.mjs')
+    assert.equal(stderr, '')
+    assert.ok(before <= BigInt(stdout) && BigInt(stdout) <= monotonicUsec(), stdout)
   },
 
   'descriptors are told by their kind'(scope) {

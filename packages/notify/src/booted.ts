@@ -1,0 +1,16 @@
+import { accessSync } from 'node:fs'
+
+/**
+ * Whether this system was booted with systemd as its init (sd_booted(3)): `/run/systemd/system` exists.
+ *
+ * Not a question that a service needs to ask before {@link notify}: there, `$NOTIFY_SOCKET` alone decides, and it may be set
+ * where the answer here is no, in a container for example.
+ */
+export function booted(): boolean {
+  try {
+    accessSync('/run/systemd/system/')
+    return true
+  } catch {
+    return false
+  }
+}

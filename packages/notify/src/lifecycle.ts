@@ -1,0 +1,293 @@
+import { isMainThread } from 'node:worker_threads'
+import type { Assignments } from './assignments.js'
+import { diagnostics } from './diagnostics.js'
+import { errnoFromName } from './errno-names.js'
+import { NotifyError } from './errors.js'
+import { type CommonOptions, notify } from './notify.js'
+import { TimeoutExtension } from './timeout-extension.js'
+import { warnOnce } from './warn-once.js'
+import { type Watchdog, watchdog, type WatchdogOptions } from './watchdog.js'
+
+export interface LifecycleOptions
+  extends
+    Pick<CommonOptions, 'env' | 'transport'>,
+    Pick<WatchdogOptions, 'healthy' | 'whenUnhealthy' | 'onUnhealthy'> {
+  /**
+   * Starts the service. When it resolves, `READY=1` is sent, with the text that it gives as the status. `signal` is aborted
+   * when the service is to stop before it has started. What it throws is thrown by {@link lifecycle}.
+   */
+  start?: (signal: AbortSignal) => Answer<string | void>
+  /**
+   * Reads the configuration again, on `SIGHUP`, between `RELOADING=1` and `READY=1`. A text is the new status. When it throws,
+   * the service goes on with what it had, and the status tells the error. Without it, `SIGHUP` is left alone.
+   */
+  reload?: () => Answer<string | void>
+  /**
+   * Ends the service, on `SIGTERM` or `SIGINT`, after `STOPPING=1`; meanwhile more time is asked for with `EXTEND_TIMEOUT_USEC=`.
+   * A number is the exit code. When it throws, the exit code is 1, and the status and `ERRNO=` tell the error.
+   */
+  stop?: (signal: StopSignal) => Answer<number | void>
+  /** For how long `stop` may have its time extended, in milliseconds; then `TimeoutStopSec=` counts. Default 5 minutes. */
+  stopTimeoutMs?: number
+  /**
+   * Called last, with the exit code. Default: sets `process.exitCode`, so that the process ends when it has nothing to do any
+   * more. `process.exit` ends it at once, whatever is still open.
+   */
+  exit?: (code: number) => void
+  /** Hears what could not be sent, and what `reload` and `stop` throw. Default: a warning of the process. */
+  onError?: (error: unknown) => void
+}
+
+/** The signals that end a service. */
+export type StopSignal = 'SIGTERM' | 'SIGINT'
+
+type Answer<Value> = Value | Promise<Value>
+
+/** A service whose signals and states are tied together. */
+export interface Lifecycle {
+  /** Resolves with the exit code when the service has stopped. */
+  readonly stopped: Promise<number>
+  /** Does what `SIGHUP` does; resolves when the reload is over, or at once if the service is stopping. */
+  reload(): Promise<void>
+  /** Does what `SIGTERM` does; resolves with the exit code. */
+  stop(): Promise<number>
+}
+
+/**
+ * Ties a service's signals to the states that the service manager is told, in one call: starts it and says `READY=1`, keeps the
+ * watchdog content ({@link watchdog}), on `SIGHUP` says `RELOADING=1`, reloads and says `READY=1`, and on `SIGTERM` or `SIGINT` says
+ * `STOPPING=1`, stops and sets the exit code. Without a service manager it does the same and says nothing.
+ *
+ * The unit: `Type=notify-reload` (before systemd 253: `Type=notify` and `ExecReload=/bin/kill -HUP $MAINPID`), and `WatchdogSec=` if
+ * wanted. node must be the main process, started by `ExecStart=` itself.
+ *
+ * `SIGHUP` during the start or during a reload leads to one more reload afterwards. A signal to stop during the start aborts
+ * it, and `stop` is called when it has ended. A second `SIGINT`, as by an impatient Ctrl-C, ends the process.
+ *
+ * @returns when the service has started, or has stopped before that.
+ * @throws What `start` throws; the status and `ERRNO=` have told it. What {@link notify} throws if `READY=1` cannot be sent, as
+ *   the service manager would wait for it in vain. NotifyError `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, which gets no signals.
+ * @example
+ * ```js
+ * import { once } from 'node:events'
+ * import { createServer } from 'node:http'
+ * import { lifecycle } from '@sdbridge/notify'
+ *
+ * const server = createServer((request, response) => response.end('Hello\n'))
+ * await lifecycle({
+ *   async start() {
+ *     await once(server.listen(8080), 'listening')
+ *     return 'Serving on port 8080'
+ *   },
+ *   reload: () => 'Nothing to read again',
+ *   stop: () => new Promise((resolve) => server.close(() => resolve())),
+ * })
+ * ```
+ */
+export async function lifecycle(options: LifecycleOptions): Promise<Lifecycle> {
+  if (!isMainThread) {
+    throw new NotifyError(
+      'ERR_NOTIFY_MAIN_THREAD_ONLY',
+      'lifecycle() must be called in the main thread: a Worker gets no signals',
+    )
+  }
+  const service = new ServiceLifecycle(options)
+  await service.start()
+  return service
+}
+
+const log = diagnostics('sdbridge:notify:lifecycle')
+const FIVE_MINUTES_MS = 300_000
+/** Two SIGINT within this time are one: npm passes on what the terminal has sent to its child already. */
+const IMPATIENCE_MS = 1000
+
+class ServiceLifecycle implements Lifecycle {
+  readonly stopped: Promise<number>
+  readonly #options: LifecycleOptions
+  readonly #startAbort = new AbortController()
+  readonly #handlers: (readonly [NodeJS.Signals, () => void])[] = []
+  #starting: Promise<unknown> = Promise.resolve()
+  #watchdog: Watchdog | undefined
+  #reloading: Promise<void> | undefined
+  #reloadAgain = false
+  #lastReloadFailed = false
+  #stopping: Promise<number> | undefined
+  #stoppingSince = 0
+  #resolveStopped!: (code: number) => void
+
+  constructor(options: LifecycleOptions) {
+    this.#options = options
+    this.stopped = new Promise((resolve) => (this.#resolveStopped = resolve))
+  }
+
+  async start(): Promise<void> {
+    // Before anything else: a signal may come at any time.
+    this.#on('SIGTERM', () => void this.#stop('SIGTERM'))
+    this.#on('SIGINT', () => this.#interrupt())
+    if (this.#options.reload !== undefined) this.#on('SIGHUP', () => void this.reload())
+    const starting = this.#start()
+    this.#starting = starting.catch(() => {})
+    try {
+      await starting
+    } catch (error) {
+      // Told by stop(): the start was to be given up.
+      if (this.#stopping === undefined) throw error
+    }
+    await this.#stopping
+  }
+
+  reload(): Promise<void> {
+    if (this.#reloading === undefined) {
+      this.#reloading = this.#reloadAll().finally(() => (this.#reloading = undefined))
+    } else {
+      this.#reloadAgain = true
+    }
+    return this.#reloading
+  }
+
+  stop(): Promise<number> {
+    return this.#stop('SIGTERM')
+  }
+
+  async #start(): Promise<void> {
+    try {
+      const text = await this.#options.start?.(this.#startAbort.signal)
+      if (this.#stopping !== undefined) return
+      await this.#notify({ ready: true, ...statusOf(text) })
+      this.#watchdog = watchdog({ ...this.#options, onError: (error) => this.#report(error) })
+    } catch (error) {
+      if (this.#stopping === undefined) {
+        this.#release()
+        await this.#say(failure('Start failed', error))
+      }
+      throw error
+    }
+  }
+
+  async #reloadAll(): Promise<void> {
+    await this.#starting
+    do {
+      this.#reloadAgain = false
+      if (this.#stopping === undefined) await this.#reloadOnce()
+    } while (this.#reloadAgain)
+  }
+
+  async #reloadOnce(): Promise<void> {
+    // Not waited for: what is said keeps its order, and a busy manager must not hold up the reload.
+    void this.#say({ reloading: true })
+    const said = await this.#outcomeOfReload()
+    if (this.#stopping === undefined) await this.#say({ ready: true, ...said })
+  }
+
+  async #outcomeOfReload(): Promise<Assignments> {
+    try {
+      const text = await this.#options.reload?.()
+      // The error of the last time is not to stand there for ever.
+      const status = statusOf(text ?? (this.#lastReloadFailed ? '' : undefined))
+      this.#lastReloadFailed = false
+      return status
+    } catch (error) {
+      this.#lastReloadFailed = true
+      this.#report(error)
+      return { status: `Reload failed: ${messageOf(error)}` }
+    }
+  }
+
+  #interrupt(): void {
+    if (this.#stopping === undefined) void this.#stop('SIGINT')
+    else if (performance.now() - this.#stoppingSince > IMPATIENCE_MS) {
+      this.#release()
+      process.kill(process.pid, 'SIGINT')
+    }
+  }
+
+  #stop(signal: StopSignal): Promise<number> {
+    return (this.#stopping ??= this.#stopOnce(signal))
+  }
+
+  async #stopOnce(signal: StopSignal): Promise<number> {
+    log()('stopping')
+    this.#stoppingSince = performance.now()
+    // A ping would arm the manager's timer anew.
+    this.#watchdog?.stop()
+    const { stopTimeoutMs = FIVE_MINUTES_MS, exit = setExitCode } = this.#options
+    const extension = new TimeoutExtension(stopTimeoutMs, (extendTimeoutUsec) => {
+      void this.#say({ extendTimeoutUsec })
+    })
+    void this.#say({ stopping: true, extendTimeoutUsec: extension.first })
+    const code = await this.#outcomeOfStop(signal)
+    extension.end()
+    this.#release()
+    exit(code)
+    this.#resolveStopped(code)
+    return code
+  }
+
+  async #outcomeOfStop(signal: StopSignal): Promise<number> {
+    // In the next turn, when #stopping is known to those who hear of it.
+    await Promise.resolve()
+    this.#startAbort.abort(new Error(`${signal} has come before the service had started`))
+    try {
+      await this.#starting
+      const code = (await this.#options.stop?.(signal)) ?? 0
+      await this.#say({ exitStatus: code & 0xff })
+      return code
+    } catch (error) {
+      this.#report(error)
+      await this.#say({ ...failure('Stopping failed', error), exitStatus: 1 })
+      return 1
+    }
+  }
+
+  async #notify(assignments: Assignments): Promise<void> {
+    const { env, transport } = this.#options
+    await notify(assignments, { ...(env && { env }), ...(transport && { transport }) })
+  }
+
+  async #say(assignments: Assignments): Promise<void> {
+    try {
+      await this.#notify(assignments)
+    } catch (error) {
+      this.#report(error)
+    }
+  }
+
+  #report(error: unknown): void {
+    const { onError = warn } = this.#options
+    onError(error)
+  }
+
+  #on(signal: NodeJS.Signals, handler: () => void): void {
+    this.#handlers.push([signal, handler])
+    process.on(signal, handler)
+  }
+
+  #release(): void {
+    for (const [signal, handler] of this.#handlers.splice(0)) process.off(signal, handler)
+  }
+}
+
+function statusOf(text: unknown): Assignments {
+  return typeof text === 'string' ? { status: text } : {}
+}
+
+function failure(what: string, error: unknown): Assignments {
+  const { errno, code } = (error ?? {}) as { errno?: unknown; code?: unknown }
+  const known = typeof errno === 'number' ? Math.abs(errno) : errnoFromName(String(code))
+  return {
+    status: `${what}: ${messageOf(error)}`,
+    ...(known !== undefined && known <= 4095 && { errno: known }),
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function setExitCode(code: number): void {
+  process.exitCode = code
+}
+
+function warn(error: unknown): void {
+  warnOnce('NOTIFY_LIFECYCLE', messageOf(error))
+}

@@ -1,0 +1,70 @@
+import { DatagramSocket, type SocketAddress } from '@sdbridge/syscalls'
+import type { Outgoing, Outlet } from './transport.js'
+
+// libsystemd asks for as much; with less, our own buffer is full before the manager's queue is.
+const SEND_BUFFER_BYTES = 8 * 1024 * 1024
+
+/** The manager's socket was replaced since we connected: a new connection reaches the new one. */
+const STALE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTCONN'])
+
+/** A unix datagram socket of the addon, connected once and kept. */
+export class UnixOutlet implements Outlet {
+  readonly carriesFds = true
+  readonly carriesCredentials = true
+  readonly #address: SocketAddress
+  #socket: DatagramSocket | undefined
+  #keepsAlive = true
+
+  constructor(address: SocketAddress) {
+    this.#address = address
+  }
+
+  trySend(message: Outgoing): boolean {
+    const fresh = this.#socket === undefined
+    const socket = (this.#socket ??= this.#connect())
+    try {
+      return socket.trySend(message.data, ancillaryOf(message))
+    } catch (error) {
+      if (fresh || !STALE.has((error as NodeJS.ErrnoException).code ?? '')) throw error
+      this.close()
+      return this.trySend(message)
+    }
+  }
+
+  onceRoom(callback: (() => void) | undefined): void {
+    this.#socket?.onceWritable(callback)
+  }
+
+  keepAlive(on: boolean): void {
+    if (this.#keepsAlive === on) return
+    this.#keepsAlive = on
+    if (on) this.#socket?.ref()
+    else this.#socket?.unref()
+  }
+
+  close(): void {
+    this.#socket?.close()
+    this.#socket = undefined
+  }
+
+  #connect(): DatagramSocket {
+    const socket = new DatagramSocket('unix')
+    try {
+      socket.raiseSendBuffer(SEND_BUFFER_BYTES)
+      socket.connect(this.#address)
+      return this.#keepsAlive ? socket : socket.unref()
+    } catch (error) {
+      socket.close()
+      throw error
+    }
+  }
+}
+
+// Nearly all messages are payload alone, and each argument costs a call of Node-API.
+function ancillaryOf({ fds, credentials }: Outgoing): object | undefined {
+  if (fds.length === 0 && credentials === undefined) return undefined
+  return {
+    ...(fds.length > 0 && { fds }),
+    ...(credentials !== undefined && { credentials }),
+  }
+}

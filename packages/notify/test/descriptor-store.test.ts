@@ -1,0 +1,205 @@
+import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { closeSync, fstatSync, openSync } from 'node:fs'
+import { open } from 'node:fs/promises'
+import { createServer as createHttpServer, get } from 'node:http'
+import { connect, createServer, type Server } from 'node:net'
+import { closeForeignFds } from '@sdbridge/syscalls'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { removeFds, storeFds } from '../src/index.js'
+import { Inbox } from './inbox.js'
+
+describe('storeFds', () => {
+  test('removes what has the name, then stores', async () => {
+    const inbox = inboxOfStore()
+    const server = await listening(createServer())
+    expect(await storeFds('web', server, { env: inbox.env })).toBe(true)
+    await inbox.until(2)
+    expect(inbox.said).toEqual([
+      { fdStoreRemove: true, fdName: 'web' },
+      { fdStore: true, fdName: 'web' },
+    ])
+    expect(inbox.fds).toHaveLength(1)
+  })
+
+  test('adds, and has the manager not watch, if told to', async () => {
+    const inbox = inboxOfStore()
+    await storeFds('memory', ownFd(), { env: inbox.env, poll: false, replace: false })
+    await storeFds('memory', ownFd(), { env: inbox.env, poll: true, replace: false })
+    await inbox.until(2)
+    expect(inbox.said).toEqual([
+      { fdStore: true, fdName: 'memory', fdPoll: false },
+      { fdStore: true, fdName: 'memory' },
+    ])
+  })
+
+  test('takes servers and sockets of Node, and whatever has a number', async () => {
+    const inbox = inboxOfStore()
+    const server = await listening(createServer((socket) => socket.pipe(socket)))
+    const http = await listening(createHttpServer())
+    const datagrams = createSocket('udp4').bind(0)
+    await once(datagrams, 'listening')
+    onTestFinished(() => void datagrams.close())
+    const client = connect(portOf(server))
+    await once(client, 'connect')
+    onTestFinished(() => void client.destroy())
+    const file = await open('/dev/null')
+    onTestFinished(async () => await file.close())
+    const number = ownFd()
+    const warnings: string[] = []
+    process.on('warning', ({ message }) => warnings.push(message))
+
+    await storeFds('all', [server, http, datagrams, client, file, number], { env: inbox.env })
+    await inbox.until(2)
+    expect(inbox.fds.slice(0, 4).map((fd) => fstatSync(fd).isSocket())).toEqual(Array(4).fill(true))
+    expect(inbox.fds.slice(4).map((fd) => fstatSync(fd).isCharacterDevice())).toEqual([true, true])
+    expect(new Set(inbox.fds.map((fd) => fstatSync(fd).ino)).size).toBe(5)
+    await new Promise((resolve) => setImmediate(resolve))
+    expect(warnings).toEqual([])
+  })
+
+  test('does not disturb a server: it goes on serving while stored, and after', async () => {
+    const inbox = inboxOfStore()
+    const server = await listening(createHttpServer((_, response) => response.end('served')))
+    const { env } = inbox
+    await storeFds('web', server, { env })
+    await inbox.until(2)
+    expect(await fetchText(server)).toBe('served')
+    closeForeignFds(inbox.fds.splice(0))
+    expect(await fetchText(server)).toBe('served')
+  })
+
+  test('of a server that does not listen is refused', async () => {
+    const { env } = inboxOfStore()
+    const server = createServer()
+    await expect(storeFds('web', server, { env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_NO_DESCRIPTOR',
+    })
+    for (const nothing of [-1, 1.5, { fd: 'x' }, {}, null]) {
+      await expect(storeFds('web', nothing as unknown as number, { env })).rejects.toMatchObject({
+        code: 'ERR_NOTIFY_NO_DESCRIPTOR',
+      })
+    }
+  })
+
+  test('of a closed number is an error of the system', async () => {
+    const { env } = inboxOfStore()
+    const fd = openSync('/dev/null', 'r')
+    closeSync(fd)
+    await expect(storeFds('x', fd, { env })).rejects.toMatchObject({ code: 'EBADF' })
+  })
+
+  test('names the one name under which something is stored already', async () => {
+    const inbox = inboxOfStore()
+    const { env } = inbox
+    const server = await listening(createServer())
+    const fd = ownFd()
+    await storeFds('one', [server, fd], { env })
+    await expect(storeFds('two', server, { env })).rejects.toThrow(/stored as 'one'/)
+    await expect(storeFds('two', [ownFd(), server], { env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_DUPLICATE_FD',
+    })
+    await expect(storeFds('two', [fd, fd], { env })).rejects.toThrow(/which is given too/)
+    await expect(storeFds('one', server, { env, replace: false })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_DUPLICATE_FD',
+    })
+    // Replaced, removed, or opened anew it is none.
+    await storeFds('one', server, { env })
+    await removeFds('one', { env })
+    await storeFds('two', [server, ownFd()], { env })
+    await storeFds('three', ownFd(), { env })
+  })
+
+  test('counts what it has stored against $FDSTORE', async () => {
+    const inbox = inboxOfStore()
+    const env = { ...inbox.env, FDSTORE: '3' }
+    await storeFds('a', [ownFd(), ownFd()], { env })
+    await storeFds('a', [ownFd(), ownFd()], { env }) // In place of the first two.
+    await expect(storeFds('b', [ownFd(), ownFd()], { env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_FDSTORE_FULL',
+      value: 4,
+    })
+    await storeFds('b', ownFd(), { env })
+    await expect(storeFds('b', ownFd(), { env, replace: false })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_FDSTORE_FULL',
+    })
+    await removeFds('a', { env })
+    await storeFds('b', [ownFd(), ownFd()], { env, replace: false })
+  })
+
+  test.each(['0', '', 'many'])(
+    'with $FDSTORE %j is refused, as there is no store',
+    async (FDSTORE) => {
+      const { env } = inboxOfStore()
+      await expect(storeFds('a', ownFd(), { env: { ...env, FDSTORE } })).rejects.toMatchObject({
+        code: 'ERR_NOTIFY_FDSTORE_DISABLED',
+      })
+    },
+  )
+
+  test.each(['a:b', 'C:\\x', 'é', 'x'.repeat(256), 'a\nFDPOLL=0'])('the name %j', async (name) => {
+    const inbox = inboxOfStore()
+    await expect(storeFds(name, ownFd(), { env: inbox.env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_VALUE_INVALID',
+      assignment: 'FDNAME',
+    })
+    await expect(removeFds(name, { env: inbox.env })).rejects.toMatchObject({ value: name })
+    expect(inbox.said).toEqual([])
+  })
+
+  test('of 600 descriptors takes three messages of one name', async () => {
+    const inbox = inboxOfStore()
+    const { env } = inbox
+    const fds = Array.from({ length: 600 }, () => ownFd())
+    await storeFds('many', fds, { env, poll: false })
+    await inbox.until(4)
+    const store = { fdStore: true, fdName: 'many', fdPoll: false }
+    expect(inbox.said).toEqual([{ fdStoreRemove: true, fdName: 'many' }, store, store, store])
+    expect(inbox.fds).toHaveLength(600)
+  })
+
+  test('without a service manager does nothing', async () => {
+    expect(await storeFds('a', ownFd(), { env: {} })).toBe(false)
+    expect(await removeFds('a', { env: {} })).toBe(false)
+    await expect(storeFds('a:b', ownFd(), { env: {} })).rejects.toThrow(/FDNAME|fdName/)
+  })
+
+  test('that failed is not counted', async () => {
+    const env = { NOTIFY_SOCKET: '@sdbridge-nobody-has-this', FDSTORE: '1' }
+    for (let round = 0; round < 3; round++) {
+      await expect(storeFds('a', ownFd(), { env })).rejects.toMatchObject({
+        code: 'ERR_NOTIFY_SEND_FAILED',
+      })
+    }
+  })
+})
+
+function inboxOfStore(): Inbox {
+  const inbox = new Inbox()
+  onTestFinished(() => closeForeignFds(inbox.fds))
+  return inbox
+}
+
+function ownFd(): number {
+  const fd = openSync('/dev/null', 'r')
+  onTestFinished(() => closeSync(fd))
+  return fd
+}
+
+async function listening<S extends Server>(server: S): Promise<S> {
+  await once(server.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => void server.close())
+  return server
+}
+
+function portOf(server: Server): number {
+  return (server.address() as { port: number }).port
+}
+
+async function fetchText(server: Server): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    get({ port: portOf(server), agent: false }, (response) => {
+      response.setEncoding('utf8').once('data', resolve)
+    }).once('error', reject)
+  })
+}
