@@ -156,16 +156,58 @@ describeOnEachSystemd('the descriptor store', (machine) => {
     expect(FDSTORE).toBe((await machine().systemdVersion()) >= 254 ? '7' : null)
   })
 
+  test('storeFds() replaces what has the name, or adds to it', async () => {
+    const service = await withStore(machine(), 'replaced', 3)
+    const main = await service.startReady()
+    await main.run(async ({ notify, fs, kept }) => {
+      kept['open'] = (content: string) => {
+        fs.writeFileSync(`/run/replaced-${content}`, content)
+        return fs.openSync(`/run/replaced-${content}`, 'r')
+      }
+      await notify.storeFds('data', kept['open']('1'))
+      await notify.storeFds('data', kept['open']('2'))
+    })
+    expect(await service.show('NFileDescriptorStore')).toEqual({ NFileDescriptorStore: '1' })
+    await main.run(({ notify, kept }) =>
+      notify.storeFds('data', kept['open']('3'), { replace: false }),
+    )
+    expect(await service.show('NFileDescriptorStore')).toEqual({ NFileDescriptorStore: '2' })
+
+    const next = await restart(service)
+    const found = await next.run(({ listenFds, fs }) =>
+      listenFds.listenFds().map(({ fd, name }) => `${name}: ${fs.readFileSync(fd, 'utf8')}`),
+    )
+    expect(found.toSorted()).toEqual(['data: 2', 'data: 3'])
+    await next.run(({ notify }) => notify.removeFds('data'))
+    expect(await service.show('NFileDescriptorStore')).toEqual({ NFileDescriptorStore: '0' })
+  })
+
+  test('storeFds() refuses what the manager would close, where $FDSTORE tells the limit', async () => {
+    const service = await withStore(machine(), 'refused', 1)
+    const main = await service.startReady()
+    const code = await main.run(({ notify, fs }) =>
+      notify.storeFds('data', [fs.openSync('/dev/null', 'r'), fs.openSync('/dev/null', 'r')]).then(
+        () => 'sent',
+        (error: NodeJS.ErrnoException) => error.code,
+      ),
+    )
+    const isTold = (await machine().systemdVersion()) >= 254
+    expect(code).toBe(isTold ? 'ERR_NOTIFY_FDSTORE_FULL' : 'sent')
+    expect(await service.show('NFileDescriptorStore')).toEqual({
+      NFileDescriptorStore: isTold ? '0' : '1',
+    })
+  })
+
   test('a listening socket: whoever connects during the restart is served after it', async () => {
     const service = await withStore(machine(), 'web', 1, 'ExecStartPre=/run/remote %N pre')
     const pre = await startUntilPre(service, 'start')
     await pre.runToTheEnd(() => process.exit())
     const main = await service.process('main')
-    await main.run(async ({ net, once, notify, fdOf }) => {
+    await main.run(async ({ net, once, notify }) => {
       const server = net.createServer((socket) => socket.end('before'))
       server.listen('/run/web.sock')
       await once(server, 'listening')
-      await notify.notify({ fdStore: true, fdName: 'web' }, { fds: [fdOf(server)] })
+      await notify.storeFds('web', server)
       await notify.ready()
     })
     await service.waitFor({ ActiveState: 'active' })

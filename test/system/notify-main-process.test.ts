@@ -107,4 +107,35 @@ describeOnEachSystemd('which process is the main one', (machine) => {
     }, child.pid)
     expect(await service.show('MainPID')).toEqual({ MainPID: `${child.pid}` })
   })
+
+  test('option pid: a child of root speaks as the main process, under NotifyAccess=main', async () => {
+    const service = await RemoteService.write(machine(), 'speaks-for')
+    const main = await service.start()
+    const child = await service.spawn(main, 'child')
+    await child.run(
+      ({ notify }, pid) => notify.notify({ ready: true, status: 'by the child' }, { pid }),
+      main.pid,
+    )
+    await service.waitFor({ ActiveState: 'active', StatusText: 'by the child' })
+    // And as itself it is not heard.
+    await child.run(({ notify }) => notify.notify({ status: 'as itself' }))
+    expect(await service.show('StatusText')).toEqual({ StatusText: 'by the child' })
+  })
+
+  test('option pid of a process without that privilege: speaks as itself', async () => {
+    const status = async (name: string, access: string) => {
+      const settings = `User=65534\nNotifyAccess=${access}`
+      const service = await RemoteService.write(machine(), name, settings)
+      const main = await service.startReady('by itself')
+      const child = await service.spawn(main, 'child')
+      const sent = await child.run(
+        ({ notify }, pid) => notify.notify({ status: 'by the child' }, { pid }),
+        main.pid,
+      )
+      expect(sent).toBe(true)
+      return (await service.show('StatusText'))['StatusText']
+    }
+    expect(await status('pid-all', 'all')).toBe('by the child')
+    expect(await status('pid-main', 'main')).toBe('by itself')
+  })
 })

@@ -100,7 +100,7 @@ async function extendFor(main: RemoteProcess, durationMs: number): Promise<void>
   await main.run(async ({ notify }, ms) => {
     const end = performance.now() + ms
     while (performance.now() < end) {
-      await notify.notify({ extendTimeoutUsec: 1_500_000 })
+      await notify.extendTimeout(1500)
       await new Promise((resolve) => setTimeout(resolve, 250))
     }
   }, durationMs)
