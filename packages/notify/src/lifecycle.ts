@@ -158,7 +158,8 @@ class ServiceLifecycle implements Lifecycle {
     } catch (error) {
       if (this.#stopping === undefined) {
         this.#release()
-        await this.#say(failure('Start failed', error))
+        // Who cannot be reached for READY=1 cannot be told this either.
+        await this.#notify(failure('Start failed', error)).catch(() => {})
       }
       throw error
     }

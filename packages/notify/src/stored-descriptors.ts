@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import { isSameDescription } from '@sdbridge/syscalls'
 
 /** What this process has put into one manager's descriptor store, as far as it can know: nothing is ever answered. */
 export class StoredDescriptors {
@@ -75,9 +76,4 @@ function fileOf(fd: number): File {
 
 function isSameInode(a: File, b: File): boolean {
   return a.device === b.device && a.inode === b.inode
-}
-
-// Until the addon has it.
-function isSameDescription(a: number, b: number): boolean | undefined {
-  return a === b ? true : undefined
 }

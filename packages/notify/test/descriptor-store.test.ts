@@ -6,7 +6,7 @@ import { createServer as createHttpServer, get } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
 import { closeForeignFds } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { removeFds, storeFds } from '../src/index.js'
+import { notify, removeFds, storeFds } from '../src/index.js'
 import { Inbox } from './inbox.js'
 
 describe('storeFds', () => {
@@ -86,7 +86,12 @@ describe('storeFds', () => {
     const { env } = inboxOfStore()
     const fd = openSync('/dev/null', 'r')
     closeSync(fd)
-    await expect(storeFds('x', fd, { env })).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(storeFds('x', fd, { env })).rejects.toMatchObject({
+      code: 'EBADF',
+    })
+    await expect(notify({ fdStore: true }, { env, fds: [fd] })).rejects.toMatchObject({
+      code: 'EBADF',
+    })
   })
 
   test('names the one name under which something is stored already', async () => {
