@@ -83,6 +83,22 @@ describeOnEachSystemd('lifecycle()', (machine) => {
     await machine().waitForOutput(service.unit, 'stop was called')
   })
 
+  test('a stop of its own accord: the manager knows of it', async () => {
+    const service = await RemoteService.write(machine(), 'own-accord')
+    const main = await service.start()
+    await main.run(async ({ notify, once, kept }) => {
+      kept['lifecycle'] = await notify.lifecycle({
+        stop: () => once(process, 'SIGUSR2').then(() => 7),
+        exit: (code) => process.exit(code),
+      })
+    })
+    await service.waitFor({ ActiveState: 'active', SubState: 'running' })
+    main.run(({ kept }) => kept['lifecycle'].stop()).catch(() => {})
+    await service.waitFor({ ActiveState: 'deactivating', SubState: 'stop-sigterm' })
+    await main.runToTheEnd(() => process.kill(process.pid, 'SIGUSR2'))
+    await service.waitFor({ ActiveState: 'failed', ExecMainStatus: '7' })
+  })
+
   test('a stop longer than TimeoutStopSec=: it is given the time', async () => {
     const service = await RemoteService.write(machine(), 'long-stop', 'TimeoutStopSec=1')
     const main = await service.start()

@@ -181,6 +181,8 @@ describeOnEachSystemd('while the service manager is stopped', (machine) => {
     )
     expect(code).toBe('ERR_NOTIFY_TIMEOUT')
     expect(await main.run(({ kept }) => kept['barrier'])).toBe('passed')
+    // As it would if it had closed the descriptor only because it did not know what to do with it.
+    expect(await machine().log()).not.toContain('Got extra auxiliary fds')
   })
 
   test('BARRIER=1 with a pipe of our own: it hangs up when the manager goes on', async () => {

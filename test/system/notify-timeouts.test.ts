@@ -34,7 +34,7 @@ describeOnEachSystemd('a timeout', (machine) => {
 
   test.concurrent('of a start: waits as long as EXTEND_TIMEOUT_USEC= comes', async () => {
     const main = await services.longStart.start()
-    await extendFor(main, 4000)
+    await extendFor(main, 3500)
     await services.longStart.waitFor({ ActiveState: 'activating' })
     await main.run(({ notify }) => notify.ready())
     await services.longStart.waitFor({ ActiveState: 'active', Result: 'success' })
@@ -62,7 +62,7 @@ describeOnEachSystemd('a timeout', (machine) => {
     await main.run(({ kept, once }) => void (kept['stop'] = once(process, 'SIGTERM')))
     await services.longStop.systemctl('stop', '--no-block')
     await main.run(({ kept, notify }) => kept['stop'].then(() => notify.stopping()))
-    await extendFor(main, 4000)
+    await extendFor(main, 3500)
     await services.longStop.waitFor({ SubState: 'stop-sigterm' })
     await main.runToTheEnd(() => process.exit())
     await services.longStop.waitFor({ ActiveState: 'inactive', Result: 'success' })
