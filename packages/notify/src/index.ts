@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type NotifyAddress } from './address.js'
 export { type Assignments } from './assignments.js'
 export { barrier, type BarrierOptions, type BarrierOutcome } from './barrier.js'
 export { booted } from './booted.js'
@@ -14,7 +15,13 @@ export {
   type StoreFdsOptions,
 } from './descriptor-store.js'
 export { NotifyError, type NotifyErrorCode, type NotifyErrorData } from './errors.js'
-export { type Lifecycle, lifecycle, type LifecycleOptions, type StopSignal } from './lifecycle.js'
+export {
+  type Answer,
+  type Lifecycle,
+  lifecycle,
+  type LifecycleOptions,
+  type StopSignal,
+} from './lifecycle.js'
 export {
   type CommonOptions,
   notify,
@@ -24,6 +31,6 @@ export {
 } from './notify.js'
 export { extendTimeout, ready, reloading, status, stopping } from './service-states.js'
 export { systemdNotify } from './systemd-notify.js'
-export { type Transport } from './transport.js'
+export { type Outgoing, type Outlet, type Transport } from './transport.js'
 export { watchdog, type Watchdog, type WatchdogOptions } from './watchdog.js'
 export { watchdogInterval, type WatchdogIntervalOptions } from './watchdog-interval.js'

@@ -41,7 +41,8 @@ export interface LifecycleOptions
 /** The signals that end a service. */
 export type StopSignal = 'SIGTERM' | 'SIGINT'
 
-type Answer<Value> = Value | Promise<Value>
+/** What a handler gives back, at once or later. */
+export type Answer<Value> = Value | Promise<Value>
 
 /** A service whose signals and states are tied together. */
 export interface Lifecycle {
