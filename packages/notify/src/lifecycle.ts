@@ -4,6 +4,7 @@ import { diagnostics } from './diagnostics.js'
 import { errnoFromName } from './errno-names.js'
 import { NotifyError } from './errors.js'
 import { type CommonOptions, notify } from './notify.js'
+import { notifySocketOf } from './service-environment.js'
 import { TimeoutExtension } from './timeout-extension.js'
 import { warnOnce } from './warn-once.js'
 import { type Watchdog, watchdog, type WatchdogOptions } from './watchdog.js'
@@ -19,7 +20,8 @@ export interface LifecycleOptions
   start?: (signal: AbortSignal) => Answer<string | void>
   /**
    * Reads the configuration again, on `SIGHUP`, between `RELOADING=1` and `READY=1`. A text is the new status. When it throws,
-   * the service goes on with what it had, and the status tells the error. Without it, `SIGHUP` is left alone.
+   * the service goes on with what it had, and the status tells the error. Without it a reload does nothing and succeeds; where
+   * there is no service manager, `SIGHUP` is left alone then.
    */
   reload?: () => Answer<string | void>
   /**
@@ -129,7 +131,7 @@ class ServiceLifecycle {
     // Before anything else: a signal may come at any time.
     this.#on('SIGTERM', () => void this.#stop('SIGTERM'))
     this.#on('SIGINT', () => this.#interrupt())
-    if (this.#options.reload !== undefined) this.#on('SIGHUP', () => void this.reload())
+    if (this.#reloads()) this.#on('SIGHUP', () => void this.reload())
     const starting = this.#start()
     this.#starting = starting.catch(() => {})
     try {
@@ -139,6 +141,12 @@ class ServiceLifecycle {
       if (this.#stopping === undefined) throw error
     }
     await this.#stopping
+  }
+
+  // Since 262 systemd refuses READY=1 from a service of Type=notify-reload that has no handler for the signal.
+  #reloads(): boolean {
+    const { env = process.env, reload } = this.#options
+    return reload !== undefined || notifySocketOf(env) !== undefined
   }
 
   reload(): Promise<void> {
