@@ -3,6 +3,7 @@
  *
  * @module
  */
+export { type NotifyAddress } from './address.js'
 export { type Assignments } from './assignments.js'
 export { barrier, type BarrierOptions, type BarrierOutcome } from './barrier.js'
 export { booted } from './booted.js'
@@ -24,6 +25,6 @@ export {
 } from './notify.js'
 export { extendTimeout, ready, reloading, status, stopping } from './service-states.js'
 export { systemdNotify } from './systemd-notify.js'
-export { type Transport } from './transport.js'
+export { type Outgoing, type Outlet, type Transport } from './transport.js'
 export { watchdog, type Watchdog, type WatchdogOptions } from './watchdog.js'
 export { watchdogInterval, type WatchdogIntervalOptions } from './watchdog-interval.js'
