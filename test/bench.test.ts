@@ -21,7 +21,13 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 120_000 
   expect(table).toContain('notify({ watchdog: true })')
   expect(readdirSync(directory)).toEqual(['report.json'])
   const { comparisons } = JSON.parse(readFileSync(json, 'utf8')) as Report
-  expect(comparisons.map(({ name }) => name)).toEqual(['send', 'flood', 'receive', 'import'])
+  expect(comparisons.map(({ name }) => name)).toEqual([
+    'send',
+    'flood',
+    'endurance',
+    'receive',
+    'import',
+  ])
   const arrived = Object.fromEntries(
     comparisons
       .slice(0, 2)

@@ -1,12 +1,13 @@
+import { enduranceGroup } from './endurance-group.js'
 import { importGroup } from './import-group.js'
 import { receiveGroup } from './receive-group.js'
 import { floodGroup, sendGroup } from './send-groups.js'
 
 /**
  * One run of a contestant: nanoseconds for each message (or program), and whether all that was sent has
- * arrived. Undefined: it cannot run here.
+ * arrived; `heap` in bytes. Undefined: it cannot run here.
  *
- * @typedef {{ time: number, cpu?: number, sent?: number, arrived?: number }} Sample
+ * @typedef {{ time: number, cpu?: number, heap?: number, sent?: number, arrived?: number }} Sample
  * @typedef {{ title: string, run: () => Promise<Sample | undefined> }} Contestant
  * @typedef {object} Group
  * @property {string} name
@@ -23,6 +24,7 @@ import { floodGroup, sendGroup } from './send-groups.js'
 export const groups = {
   send: sendGroup,
   flood: floodGroup,
+  endurance: enduranceGroup,
   receive: receiveGroup,
   import: importGroup,
 }

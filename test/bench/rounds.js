@@ -13,6 +13,7 @@ import { spreadOf } from './statistics.js'
  * @property {number} [ratio]
  * @property {number} [secondRatio] The same, beside the group's second.
  * @property {number} [cpu] Nanoseconds of the processor, the median.
+ * @property {number} [heap] Bytes in use, the median.
  * @property {number} [arrived] The part of what was sent that arrived.
  */
 
@@ -55,12 +56,14 @@ function resultOf(title, samples, unit) {
   if (samples.length === 0) return { title }
   const time = spreadOf(samples.map((sample) => sample.time / NANOSECONDS[unit]))
   const cpu = samples.map((sample) => sample.cpu).filter((each) => each !== undefined)
+  const heap = samples.map((sample) => sample.heap).filter((each) => each !== undefined)
   const sent = sum(samples.map((sample) => sample.sent ?? 0))
   const arrived = sum(samples.map((sample) => sample.arrived ?? 0))
   return {
     title,
     time,
     ...(cpu.length > 0 && { cpu: spreadOf(cpu).median }),
+    ...(heap.length > 0 && { heap: spreadOf(heap).median }),
     ...(sent > 0 && { arrived: arrived / sent }),
   }
 }

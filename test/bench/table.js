@@ -2,9 +2,10 @@
 
 /** One comparison as rows of words, the head first. @param {Comparison} comparison @returns {string[][]} */
 export function rowsOf({ unit, results }) {
-  const format = unit === 'ms' ? milliseconds : nanoseconds
+  const format = unit === 'ms' ? milliseconds : whole
   const hasCpu = results.some(({ cpu }) => cpu !== undefined)
   const hasSecond = results.some(({ secondRatio }) => secondRatio !== undefined)
+  const hasHeap = results.some(({ heap }) => heap !== undefined)
   const head = [
     '',
     'ratio',
@@ -12,9 +13,10 @@ export function rowsOf({ unit, results }) {
     unit,
     'quartiles',
     ...(hasCpu ? ['CPU ns'] : []),
+    ...(hasHeap ? ['heap KiB'] : []),
     '',
   ]
-  const rows = results.map(({ title, time, ratio, secondRatio, cpu, arrived }) => {
+  const rows = results.map(({ title, time, ratio, secondRatio, cpu, heap, arrived }) => {
     if (time === undefined || ratio === undefined) return [title, 'not here']
     return [
       title,
@@ -22,7 +24,8 @@ export function rowsOf({ unit, results }) {
       ...(hasSecond ? [short(secondRatio ?? Number.NaN)] : []),
       format(time.median),
       `${format(time.low)} … ${format(time.high)}`,
-      ...(hasCpu ? [nanoseconds(cpu ?? Number.NaN)] : []),
+      ...(hasCpu ? [whole(cpu ?? Number.NaN)] : []),
+      ...(hasHeap ? [whole((heap ?? Number.NaN) / 1024)] : []),
       // More than was sent would be our mistake, and shall be seen.
       arrived === undefined || arrived === 1 ? '' : `${percent(arrived)} % arrived`,
     ]
@@ -66,7 +69,7 @@ function isText(column, row) {
 }
 
 /** @param {number} value */
-function nanoseconds(value) {
+function whole(value) {
   return Number.isNaN(value) ? '' : Math.round(value).toLocaleString('en')
 }
 

@@ -1,6 +1,6 @@
-import { fstatSync } from 'node:fs'
 import { describeSocket, formatSocketAddress, type SocketAddress } from '@sdbridge/syscalls'
 import { AF_NETLINK, type FdKind, kindOfFile, kindOfSocket } from './fd-kind.js'
+import { fdStats } from './fd-stats.js'
 
 /** The address family of a socket; a number where there is no name for it. */
 export type FdFamily = 'unix' | 'inet' | 'inet6' | 'vsock' | 'netlink' | number
@@ -18,7 +18,7 @@ export interface DescriptorFacts {
 
 /** Asks the kernel about an open descriptor. Everything else in this package only knows the answer. */
 export function describeDescriptor(fd: number): DescriptorFacts {
-  const stats = fstatSync(fd)
+  const stats = fdStats(fd)
   const socket = stats.isSocket() ? describeSocket(fd) : undefined
   if (socket === undefined) {
     return { kind: kindOfFile(fd, stats), family: undefined, listening: false, address: undefined }

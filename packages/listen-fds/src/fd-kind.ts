@@ -1,4 +1,4 @@
-import { type Stats, statfsSync } from 'node:fs'
+import { type BigIntStats, statfsSync } from 'node:fs'
 import type { SocketFacts } from '@sdbridge/syscalls'
 
 /**
@@ -50,7 +50,7 @@ export function kindOfSocket(facts: SocketFacts): FdKind {
 }
 
 /** Finds the kind of a descriptor that is no socket. */
-export function kindOfFile(fd: number, stats: Stats): FdKind {
+export function kindOfFile(fd: number, stats: BigIntStats): FdKind {
   if (stats.isFIFO()) return 'fifo'
   if (stats.isCharacterDevice()) return 'special'
   if (stats.isFile()) return isMessageQueue(fd) ? 'message-queue' : 'special'

@@ -1,6 +1,7 @@
-import { constants, fstatSync, readlinkSync, type Stats } from 'node:fs'
+import { type BigIntStats, constants, readlinkSync } from 'node:fs'
 import { setCloexec } from '@sdbridge/syscalls'
 import { ListenFdsError } from './errors.js'
+import { fdStats } from './fd-stats.js'
 
 /** One descriptor of those that the environment announces. */
 export interface AnnouncedDescriptor {
@@ -25,9 +26,9 @@ export interface AnnouncedDescriptor {
  */
 export function claimDescriptor(announced: AnnouncedDescriptor): void {
   const { fd } = announced
-  let stats: Stats
+  let stats: BigIntStats
   try {
-    stats = fstatSync(fd)
+    stats = fdStats(fd)
   } catch (cause) {
     throw badDescriptor(announced, 'it is not open', cause)
   }
@@ -37,8 +38,8 @@ export function claimDescriptor(announced: AnnouncedDescriptor): void {
 }
 
 // Kernel objects without a file (epoll, eventfd, ...) have no file type, all others have one.
-function nodeOwnerOf(fd: number, stats: Stats): string | undefined {
-  if ((stats.mode & constants.S_IFMT) !== 0) return undefined
+function nodeOwnerOf(fd: number, stats: BigIntStats): string | undefined {
+  if ((stats.mode & BigInt(constants.S_IFMT)) !== 0n) return undefined
   try {
     const link = readlinkSync(`/proc/self/fd/${fd}`)
     return link === 'anon_inode:[eventpoll]'

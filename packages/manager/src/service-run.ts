@@ -1,3 +1,4 @@
+import { monotonicUsec } from '@sdbridge/syscalls'
 import type { Notification, ParsedAssignments } from '@sdbridge/notify/receiver'
 import type { ActivationSocket } from './activation-sockets.js'
 import { Deadline } from './deadline.js'
@@ -107,7 +108,7 @@ export class ServiceRun {
 
   /** Sends `ReloadSignal=`; under `Type=notify-reload` the state follows the service's answer. */
   reload(): void {
-    this.#reloadBegan = process.hrtime.bigint() / 1000n
+    this.#reloadBegan = monotonicUsec()
     this.#reloadTimedOut = false
     if (this.#unit.type === 'notify-reload') {
       this.#enter('reload-signal')
@@ -153,7 +154,7 @@ export class ServiceRun {
   }
 
   // As systemd 259: STOPPING is final; READY counts before RELOADING, whatever their order in the message.
-  #applyState({ stopping, ready, reloading, monotonicUsec }: ParsedAssignments): void {
+  #applyState({ stopping, ready, reloading, ...rest }: ParsedAssignments): void {
     if (this.#stoppingSeen || this.activeState === 'deactivating') return
     if (stopping) {
       this.#stoppingSeen = true
@@ -163,8 +164,8 @@ export class ServiceRun {
     const answersReload =
       this.#state === 'reload-signal' &&
       reloading === true &&
-      monotonicUsec !== undefined &&
-      monotonicUsec >= this.#reloadBegan
+      rest.monotonicUsec !== undefined &&
+      rest.monotonicUsec >= this.#reloadBegan
     if (ready) {
       if (this.#state === 'start' || this.#state === 'reload-notify' || answersReload) {
         this.#enterRunning()

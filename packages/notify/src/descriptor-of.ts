@@ -1,5 +1,6 @@
 import type { Socket as DgramSocket } from 'node:dgram'
 import type { Server, Socket } from 'node:net'
+import { checkOpen } from './check-open.js'
 import { describe, NotifyError } from './errors.js'
 
 /**
@@ -12,11 +13,14 @@ export type DescriptorSource = number | { readonly fd: number } | Server | Socke
  * The number of a descriptor, which stays its owner's.
  *
  * @throws NotifyError `ERR_NOTIFY_NO_DESCRIPTOR` if there is none: the server does not listen yet, or is closed, or
- *   listens in another process (a worker of `node:cluster`).
+ *   listens in another process (a worker of `node:cluster`). The system's error `EBADF` for the number of a closed one.
  */
 export function descriptorOf(source: DescriptorSource): number {
-  const fd: unknown = typeof source === 'number' ? source : (fdOf(source) ?? handleOf(source)?.fd)
-  if (Number.isInteger(fd) && (fd as number) >= 0) return fd as number
+  const fd: unknown = isObject(source) ? (fdOf(source) ?? handleOf(source)?.fd) : source
+  if (Number.isInteger(fd) && (fd as number) >= 0) {
+    checkOpen(fd as number)
+    return fd as number
+  }
   throw new NotifyError(
     'ERR_NOTIFY_NO_DESCRIPTOR',
     `${describe(source)} has no open descriptor here; expected a number from 0 on, or an open server or socket ` +
@@ -28,6 +32,10 @@ export function descriptorOf(source: DescriptorSource): number {
 // Node does not publish the descriptors of its servers and sockets, and has kept them in these places since its beginnings.
 interface Handle {
   readonly fd?: number
+}
+
+function isObject(source: unknown): source is object {
+  return typeof source === 'object' && source !== null
 }
 
 function fdOf(source: object): unknown {

@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import type { Debugger } from 'debug'
 
@@ -11,5 +12,15 @@ export function diagnostics(namespace: string): () => Debugger {
 }
 
 function createDebug(): (namespace: string) => Debugger {
-  return createRequire(import.meta.url)('debug') as (namespace: string) => Debugger
+  // Node resolves symbolic links wrongly if the last thing that anybody has looked at was a pipe or a socket: fs.realpathSync()
+  // takes what is left from that for its own (seen in Node 20). This leaves something else there.
+  lstatSync('/')
+  try {
+    return createRequire(import.meta.url)('debug') as (namespace: string) => Debugger
+  } catch {
+    // In a program that was bundled into one file, say. What explains messages must not be what makes them fail.
+    return () => SILENT
+  }
 }
+
+const SILENT = Object.assign(() => {}, { enabled: false }) as unknown as Debugger

@@ -101,7 +101,11 @@ export async function lifecycle(options: LifecycleOptions): Promise<Lifecycle> {
   }
   const service = new ServiceLifecycle(options)
   await service.start()
-  return service
+  return {
+    stopped: service.stopped,
+    reload: () => service.reload(),
+    stop: () => service.stop(),
+  }
 }
 
 const log = diagnostics('sdbridge:notify:lifecycle')
@@ -109,7 +113,7 @@ const FIVE_MINUTES_MS = 300_000
 /** Two SIGINT within this time are one: npm passes on what the terminal has sent to its child already. */
 const IMPATIENCE_MS = 1000
 
-class ServiceLifecycle implements Lifecycle {
+class ServiceLifecycle {
   readonly stopped: Promise<number>
   readonly #options: LifecycleOptions
   readonly #startAbort = new AbortController()
@@ -166,7 +170,8 @@ class ServiceLifecycle implements Lifecycle {
     } catch (error) {
       if (this.#stopping === undefined) {
         this.#release()
-        await this.#say(failure('Start failed', error))
+        // Who cannot be reached for READY=1 cannot be told this either.
+        await this.#notify(failure('Start failed', error)).catch(() => {})
       }
       throw error
     }

@@ -1,8 +1,8 @@
-import process from 'node:process'
 import type { Assignments } from './assignments.js'
 import { type Channel, channelTo } from './channel.js'
 import { NotifyError } from './errors.js'
 import { outgoingMessages } from './outgoing-messages.js'
+import { withReloadStamp } from './reload-stamp.js'
 import { notifySocketOf, unsetVariables } from './service-environment.js'
 import type { Outgoing, Transport } from './transport.js'
 import { changeWatchdogInterval } from './watchdog-interval.js'
@@ -129,8 +129,10 @@ function prepare(assignments: Assignments, options: NotifyOptions): Prepared | u
   const { env = process.env, fds = NONE, pid, transport } = options
   try {
     const isPlainPing = fds === NONE && pid === undefined && isPing(assignments)
-    const messages = isPlainPing ? PING : outgoingMessages(assignments, fds, pid)
     const address = notifySocketOf(env)
+    // The clock is the addon's, which is not loaded where there is nobody to tell.
+    const stamped = address === undefined ? assignments : withReloadStamp(assignments)
+    const messages = isPlainPing ? PING : outgoingMessages(stamped, fds, pid)
     if (address === undefined) return undefined
     const channel = channelTo(address, transport)
     if (fds.length > 0) checkCarries(channel, address)

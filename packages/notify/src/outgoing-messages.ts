@@ -1,8 +1,8 @@
 import type { Assignments } from './assignments.js'
+import { checkOpen } from './check-open.js'
 import { MESSAGE_MAX_FDS } from './combination.js'
 import { encodeMessage } from './encode-message.js'
 import { invalidArgType } from './errors.js'
-import { monotonicUsec } from './monotonic-usec.js'
 import type { Outgoing } from './transport.js'
 
 /**
@@ -19,9 +19,8 @@ export function outgoingMessages(
 ): readonly Outgoing[] {
   checkFds(fds)
   const credentials = credentialsFor(pid)
-  const stamped = withTimestamp(assignments)
   const first = assignments?.fdStore ? fds.slice(0, MESSAGE_MAX_FDS) : fds
-  const messages = [{ data: encodeMessage(stamped, first.length), fds: first, credentials }]
+  const messages = [{ data: encodeMessage(assignments, first.length), fds: first, credentials }]
   if (first.length === fds.length) return messages
 
   const { fdName, fdPoll } = assignments
@@ -30,15 +29,6 @@ export function outgoingMessages(
     messages.push({ data, fds: fds.slice(from, from + MESSAGE_MAX_FDS), credentials })
   }
   return messages
-}
-
-// A reload of a Type=notify-reload unit counts only with the time at which it began: systemd 253 ff. waits
-// for a stamp that is not older than its own request.
-function withTimestamp(assignments: Assignments): Assignments {
-  if (assignments?.reloading !== true || assignments.monotonicUsec !== undefined) {
-    return assignments
-  }
-  return { ...assignments, monotonicUsec: monotonicUsec() }
 }
 
 // What libsystemd claims: the real ids. For a process that changed its effective ones (seteuid(2)) nothing needs to be claimed,
@@ -59,5 +49,6 @@ function checkFds(fds: readonly number[]): void {
     if (!Number.isInteger(fd) || (fd as number) < 0) {
       throw invalidArgType('fds', 'an array of descriptors, which are numbers from 0 on', fd)
     }
+    checkOpen(fd as number)
   }
 }

@@ -1,4 +1,5 @@
 import { fstatSync } from 'node:fs'
+import { isSameDescription } from '@sdbridge/syscalls'
 
 /** What this process has put into one manager's descriptor store, as far as it can know: nothing is ever answered. */
 export class StoredDescriptors {
@@ -51,13 +52,16 @@ interface File {
   readonly device: bigint
   readonly inode: bigint
   readonly isSocket: boolean
+  /** It has no name by which it could be opened once more: an unnamed pipe, or memory (memfd_create(2)), say. */
+  readonly isUnnamed: boolean
 }
 
 function isSame({ fd, file }: StoredDescriptor, other: number): boolean {
   if (!isSameInode(file, fileOf(other))) return false
   if (file.isSocket) return true
-  // A number that is in use again says nothing of the file that had it before.
-  return fd !== other && isOpen(fd, file) && isSameDescription(fd, other) === true
+  // The number may have been closed, and be in use again for a file that was opened once more.
+  if (fd === other) return file.isUnnamed
+  return isOpen(fd, file) && isSameDescription(fd, other) === true
 }
 
 function isOpen(fd: number, file: File): boolean {
@@ -70,14 +74,10 @@ function isOpen(fd: number, file: File): boolean {
 
 function fileOf(fd: number): File {
   const stats = fstatSync(fd, { bigint: true })
-  return { device: stats.dev, inode: stats.ino, isSocket: stats.isSocket() }
+  const isUnnamed = stats.isFIFO() || stats.nlink === 0n
+  return { device: stats.dev, inode: stats.ino, isSocket: stats.isSocket(), isUnnamed }
 }
 
 function isSameInode(a: File, b: File): boolean {
   return a.device === b.device && a.inode === b.inode
-}
-
-// Until the addon has it.
-function isSameDescription(a: number, b: number): boolean | undefined {
-  return a === b ? true : undefined
 }

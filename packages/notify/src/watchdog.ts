@@ -77,10 +77,15 @@ export function watchdog(options: WatchdogOptions = {}): Watchdog {
   }
   const keepAlive = new KeepAlive(options)
   keepAlive.start()
-  return keepAlive
+  return {
+    get intervalMs() {
+      return keepAlive.intervalMs
+    },
+    stop: () => keepAlive.stop(),
+  }
 }
 
-class KeepAlive implements Watchdog {
+class KeepAlive {
   readonly #options: WatchdogOptions
   readonly #env: NodeJS.ProcessEnv
   readonly #health: HealthCheck | undefined

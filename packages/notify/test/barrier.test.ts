@@ -97,10 +97,8 @@ describe('barrier', () => {
       console.log(await barrier({ timeoutMs: 60_000 }))`
     const program = new Program(source, inbox.env)
     await program.prints('asking')
-    while (!program.stdout.includes('20 signals')) {
-      program.child.kill('SIGUSR1')
-      await new Promise((resolve) => setTimeout(resolve, 2))
-    }
+    const signals = setInterval(() => program.child.kill('SIGUSR1'), 2)
+    await program.prints('20 signals').finally(() => clearInterval(signals))
     inbox.receiver.resume()
     await program.ended
     expect(program.stdout).toContain('passed')

@@ -4,9 +4,9 @@ import { closeSync, fstatSync, openSync } from 'node:fs'
 import { open } from 'node:fs/promises'
 import { createServer as createHttpServer, get } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
-import { closeForeignFds } from '@sdbridge/syscalls'
+import { closeFd, closeForeignFds, pipe } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { removeFds, storeFds } from '../src/index.js'
+import { notify, removeFds, storeFds } from '../src/index.js'
 import { Inbox } from './inbox.js'
 
 describe('storeFds', () => {
@@ -86,7 +86,12 @@ describe('storeFds', () => {
     const { env } = inboxOfStore()
     const fd = openSync('/dev/null', 'r')
     closeSync(fd)
-    await expect(storeFds('x', fd, { env })).rejects.toMatchObject({ code: 'EBADF' })
+    await expect(storeFds('x', fd, { env })).rejects.toMatchObject({
+      code: 'EBADF',
+    })
+    await expect(notify({ fdStore: true }, { env, fds: [fd] })).rejects.toMatchObject({
+      code: 'EBADF',
+    })
   })
 
   test('names the one name under which something is stored already', async () => {
@@ -108,6 +113,15 @@ describe('storeFds', () => {
     await removeFds('one', { env })
     await storeFds('two', [server, ownFd()], { env })
     await storeFds('three', ownFd(), { env })
+  })
+
+  test('knows a pipe again, whose ends are two', async () => {
+    const { env } = inboxOfStore()
+    const { readFd, writeFd } = pipe()
+    onTestFinished(() => [readFd, writeFd].forEach(closeFd))
+    await storeFds('read', readFd, { env })
+    await expect(storeFds('again', readFd, { env })).rejects.toThrow(/stored as 'read'/)
+    await storeFds('write', writeFd, { env })
   })
 
   test('counts what it has stored against $FDSTORE', async () => {

@@ -24,8 +24,10 @@ describe('without a service manager', () => {
   })
 
   test('the addon is not even loaded', async () => {
-    const { stdout } = await run('send.mjs', ['{"ready":true}'], {})
-    expect(JSON.parse(stdout)).toEqual({ sent: false, addonLoaded: false })
+    for (const message of ['{"ready":true}', '{"reloading":true}']) {
+      const { stdout } = await run('send.mjs', [message], {})
+      expect(JSON.parse(stdout)).toEqual({ sent: false, addonLoaded: false })
+    }
   })
 })
 

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { watchdog, watchdogInterval } from '../src/index.js'
+import { barrier, notify, watchdog, watchdogInterval } from '../src/index.js'
 import { Inbox } from './inbox.js'
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url))
@@ -34,6 +34,140 @@ describe('watchdogInterval', () => {
   })
 })
 
+describe('healthy()', () => {
+  test('is asked before each ping, and only true lets it out', async () => {
+    const inbox = new Inbox()
+    const answers: unknown[] = [true, Promise.resolve(true), false, 1, Promise.resolve(false), true]
+    const reasons: string[] = []
+    const running = watchdog({
+      env: { ...inbox.env, WATCHDOG_USEC: '20000' },
+      healthy: () => (answers.length > 0 ? answers.shift() : true) as boolean,
+      onUnhealthy: ({ message }) => reasons.push(message),
+    })
+    await inbox.until(4)
+    running.stop()
+    expect(reasons).toEqual(['healthy() said false', 'healthy() said 1', 'healthy() said false'])
+  })
+
+  test('that throws or is rejected holds the ping back', async () => {
+    const inbox = new Inbox()
+    const causes: unknown[] = []
+    let round = 0
+    const running = watchdog({
+      env: { ...inbox.env, WATCHDOG_USEC: '20000' },
+      healthy: () => {
+        round++
+        if (round === 1) throw new Error('thrown')
+        return round === 2 ? Promise.reject(new Error('rejected')) : true
+      },
+      onUnhealthy: ({ cause }) => causes.push((cause as Error).message),
+    })
+    await inbox.until(1)
+    running.stop()
+    expect(causes).toEqual(['thrown', 'rejected'])
+  })
+
+  test('that answers too late holds the ping back, and is not asked again meanwhile', async () => {
+    const inbox = new Inbox()
+    const reasons: string[] = []
+    const answers: ((healthy: boolean) => void)[] = []
+    const running = watchdog({
+      env: { ...inbox.env, WATCHDOG_USEC: '40000' },
+      healthy: () => new Promise((resolve) => answers.push(resolve)),
+      onUnhealthy: ({ message }) => reasons.push(message),
+    })
+    while (reasons.length < 3) await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(answers).toHaveLength(1)
+    expect(reasons[0]).toBe('healthy() has not answered within 10 ms')
+    expect(reasons[1]).toBe('healthy() has not answered the question before this one')
+    // Too late for its own question, but the next one is asked.
+    answers[0]!(true)
+    while (answers.length < 2) await new Promise((resolve) => setTimeout(resolve, 1))
+    expect(inbox.said).toEqual([])
+    answers[1]!(true)
+    await inbox.until(1)
+    running.stop()
+  })
+
+  test('may have the manager act at once', async () => {
+    const inbox = new Inbox()
+    const env = { ...inbox.env, WATCHDOG_USEC: '3600000000' }
+    const running = watchdog({ env, healthy: () => false, whenUnhealthy: 'trigger' })
+    await inbox.until(1)
+    running.stop()
+    expect(inbox.said).toEqual([{ watchdog: 'trigger' }])
+  })
+
+  test('that answers after stop() leads to nothing', async () => {
+    const inbox = new Inbox()
+    const env = { ...inbox.env, WATCHDOG_USEC: '3600000000' }
+    let answer: ((healthy: boolean) => void) | undefined
+    const healthy = (): Promise<boolean> => new Promise((resolve) => (answer = resolve))
+    const running = watchdog({ env, healthy, onUnhealthy: () => expect.unreachable() })
+    running.stop()
+    answer!(true)
+    expect(await barrier({ env })).toBe('passed')
+    expect(inbox.said).toEqual([])
+  })
+})
+
+describe('notify({ watchdogUsec })', () => {
+  test('changes the interval of the pings that run, and of watchdogInterval()', async () => {
+    const inbox = new Inbox()
+    const env: NodeJS.ProcessEnv = { ...inbox.env, WATCHDOG_USEC: '3600000000' }
+    const running = watchdog({ env })
+    expect(running.intervalMs).toBe(1_800_000)
+    await notify({ watchdogUsec: 20_000 }, { env })
+    expect(running.intervalMs).toBe(10)
+    expect(watchdogInterval({ env })).toBe(20)
+    await inbox.until(5)
+    expect(inbox.said.slice(0, 3)).toEqual([
+      { watchdog: true },
+      { watchdogUsec: 20_000n },
+      { watchdog: true },
+    ])
+    running.stop()
+    await notify({ watchdogUsec: 30_000 }, { env })
+    expect(running.intervalMs).toBeUndefined()
+  })
+
+  test.each([0, 'infinity', 2n ** 64n - 1n] as const)(
+    '%s turns them off, and on again',
+    async (off) => {
+      const inbox = new Inbox()
+      const env: NodeJS.ProcessEnv = { ...inbox.env, WATCHDOG_USEC: '10000' }
+      const running = watchdog({ env })
+      await notify({ watchdogUsec: off }, { env })
+      expect(running.intervalMs).toBeUndefined()
+      expect(watchdogInterval({ env })).toBeUndefined()
+      expect(await barrier({ env })).toBe('passed')
+      const count = inbox.said.length
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      expect(inbox.said).toHaveLength(count)
+      await notify({ watchdogUsec: 10_000 }, { env })
+      await inbox.until(count + 3)
+      running.stop()
+    },
+  )
+
+  test('starts what was off, but not for another process', async () => {
+    const inbox = new Inbox()
+    const env: NodeJS.ProcessEnv = { ...inbox.env }
+    const others: NodeJS.ProcessEnv = { ...inbox.env, WATCHDOG_PID: '1' }
+    const running = [watchdog({ env }), watchdog({ env: others })]
+    await notify({ watchdogUsec: 20_000 }, { env })
+    await notify({ watchdogUsec: 20_000 }, { env: others })
+    expect(running.map(({ intervalMs }) => intervalMs)).toEqual([10, undefined])
+    for (const each of running) each.stop()
+  })
+
+  test('that could not be sent changes nothing', async () => {
+    const env: NodeJS.ProcessEnv = { NOTIFY_SOCKET: '/nowhere', WATCHDOG_USEC: '4000000' }
+    await notify({ watchdogUsec: 20_000 }, { env }).catch(() => {})
+    expect(watchdogInterval({ env })).toBe(4000)
+  })
+})
+
 describe('watchdog', () => {
   test('does nothing where the manager does not watch', () => {
     expect(watchdog({ env: {} }).intervalMs).toBeUndefined()
@@ -41,9 +175,9 @@ describe('watchdog', () => {
 
   test('pings at once, however long the interval is', async () => {
     const inbox = new Inbox()
-    const running = watchdog({ env: { ...inbox.env, WATCHDOG_USEC: '3600000000' } })
+    const { stop } = watchdog({ env: { ...inbox.env, WATCHDOG_USEC: '3600000000' } })
     await inbox.until(1)
-    running.stop()
+    stop()
     expect(inbox.said).toEqual([{ watchdog: true }])
   })
 

@@ -24,14 +24,6 @@ const LIST = {
       error: /ENOSYS: .*, ioctl/,
     },
   },
-  bun: {
-    // Seen in 1.4.5. systemd wants the time since the machine's start, and would not count the reload either.
-    'a service reports its reload': {
-      reason:
-        'process.hrtime() counts from the start of the process, and MONOTONIC_USEC= is taken from it',
-      error: /no RELOADING=1 with MONOTONIC_USEC=/,
-    },
-  },
   'not root': {
     'a process that waits gives up root': {
       reason: 'only root has something to give up',

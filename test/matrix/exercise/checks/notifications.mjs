@@ -1,12 +1,20 @@
 import assert from 'node:assert/strict'
-import { openSync, readSync, writeSync } from 'node:fs'
+import { once } from 'node:events'
+import { fstatSync, openSync, readSync, writeSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { join } from 'node:path'
 import {
+  barrier,
+  booted,
+  extendTimeout,
   notify,
+  notifySync,
   ready,
   reloading,
+  removeFds,
   status,
   stopping,
+  storeFds,
   watchdog,
   watchdogInterval,
 } from '@sdbridge/notify'
@@ -61,6 +69,66 @@ export const notifications = {
     closeFd(writeFd)
     await answered
     assert.equal(heard.length, 1)
+  },
+
+  async 'what a barrier, more time, and the way out say'(scope) {
+    const { heard, env } = listen(scope)
+    assert.equal(await extendTimeout(1500, { env }), true)
+    assert.equal(notifySync({ exitStatus: 3 }, { env }), true)
+    assert.equal(await barrier({ env }), 'passed')
+    assert.equal(await barrier({ env: {} }), 'no-manager')
+    assert.deepEqual(
+      heard.map(({ assignments }) => ({ ...assignments })),
+      [{ extendTimeoutUsec: 1_500_000n }, { exitStatus: 3 }],
+    )
+    assert.equal(typeof booted(), 'boolean')
+  },
+
+  async 'descriptors are stored by number, replaced and removed'(scope) {
+    const { heard, env } = listen(scope)
+    const { readFd, writeFd } = pipe()
+    scope.after(() => [readFd, writeFd].forEach(closeFd))
+    await storeFds('pipe', [readFd, writeFd], { env, poll: false })
+    await assert.rejects(storeFds('again', readFd, { env }), { code: 'ERR_NOTIFY_DUPLICATE_FD' })
+    await removeFds('pipe', { env })
+    await until(() => heard.length === 3)
+    assert.deepEqual(
+      heard.map(({ assignments, fds }) => [Object.keys(assignments).join(' '), fds.length]),
+      [
+        ['fdStoreRemove fdName', 0],
+        ['fdStore fdName fdPoll', 2],
+        ['fdStoreRemove fdName', 0],
+      ],
+    )
+  },
+
+  async "a server's socket is stored"(scope) {
+    const { heard, env } = listen(scope)
+    const server = scope.closing(createServer().listen(0))
+    await once(server, 'listening')
+    await storeFds('web', server, { env })
+    await until(() => heard.length === 2)
+    assert.ok(fstatSync(heard[1].fds[0]).isSocket())
+  },
+
+  async 'the signals of a service lead to its states'(scope) {
+    const { heard, env } = listen(scope)
+    const running = run('lifecycle.mjs', [], { env: { ...process.env, ...env } })
+    await until(() => heard.length === 1)
+    process.kill(heard[0].sender.pid, 'SIGHUP')
+    await until(() => heard.length === 3)
+    process.kill(heard[0].sender.pid, 'SIGTERM')
+    const { code, signal, stderr } = await running
+    assert.deepEqual({ code, signal, stderr }, { code: 5, signal: null, stderr: '' })
+    await until(() => heard.length === 5)
+    const said = heard.map(({ assignments }) => Object.keys(assignments).join(' '))
+    assert.deepEqual(said, [
+      'ready status',
+      'reloading monotonicUsec',
+      'ready',
+      'stopping extendTimeoutUsec',
+      'exitStatus',
+    ])
   },
 
   async 'a message from another process names that process'(scope) {
