@@ -27,7 +27,7 @@ export async function runExample(program: string, steps: readonly Step[]): Promi
 }
 
 class RunningExample {
-  readonly #manager = new ServiceManager()
+  readonly #manager: ServiceManager
   readonly #folder: string
   readonly #program: string
   readonly #env: Record<string, string> = {}
@@ -37,6 +37,7 @@ class RunningExample {
 
   constructor(program: string) {
     this.#folder = mkdtempSync(join(dirname(program), 'run-'))
+    this.#manager = new ServiceManager(join(this.#folder, 'notify'))
     this.#program = withOwnPaths(program, this.#folder)
   }
 

@@ -13,10 +13,17 @@ export class ServiceManager {
   readonly #said: Said[] = []
   readonly #wrong: string[] = []
   readonly #stored: { readonly name: string; readonly fd: number }[] = []
-  readonly #receiver = new NotifyReceiver({
-    onNotification: (notification) => this.#hear(notification),
-    onRejected: ({ reason, data }) => this.#wrong.push(`${String(data)} (thrown away: ${reason})`),
-  })
+  readonly #receiver: NotifyReceiver
+
+  /** @param address A path, which every way of sending can reach. */
+  constructor(address: string) {
+    this.#receiver = new NotifyReceiver({
+      address,
+      onNotification: (notification) => this.#hear(notification),
+      onRejected: ({ reason, data }) =>
+        this.#wrong.push(`${String(data)} (thrown away: ${reason})`),
+    })
+  }
 
   get address(): string {
     return this.#receiver.address
