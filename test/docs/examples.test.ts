@@ -18,7 +18,7 @@ describe('each example of the documentation', () => {
   afterAll(() => workshop?.remove())
 
   for (const example of all) {
-    const [fragment] = example.steps.filter((step) => step.kind === 'fragment')
+    const fragment = example.steps.find((step) => step.kind === 'fragment')
     const reason = fragment === undefined ? '' : ` (not run: ${fragment.reason})`
     test.skipIf(fragment !== undefined).concurrent(
       `${example.name}${reason}`,
