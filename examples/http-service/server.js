@@ -43,7 +43,7 @@ setInterval(() => tell(`${served} requests served`), 1000).unref()
 // What the manager is told while the service runs is not worth the service's life.
 /** @param {string} text */
 function tell(text) {
-  status(text).catch(console.error)
+  status(text).catch((error) => process.stderr.write(`${error}\n`))
 }
 
 function readGreeting() {

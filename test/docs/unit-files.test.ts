@@ -7,7 +7,7 @@ const units = examples('ini')
 describe.skipIf(!CAN_VERIFY)('systemd-analyze verify finds nothing wrong with', () => {
   for (const unit of units) {
     const page = units.filter(({ file }) => file === unit.file)
-    test.concurrent(`${unit.name}`, async () => {
+    test.concurrent(`the unit file in ${unit.name}`, async () => {
       expect(await complaintsAbout(unit, page)).toBe('')
     })
   }
