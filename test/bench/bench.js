@@ -4,12 +4,12 @@ import { positiveInteger, readOptions, refuse } from '../support/options.js'
 import { groups } from './groups.js'
 import { busyMachine, describeMachine } from './machine.js'
 import { handedOver, runAsUnderSystemd } from './network.js'
-import { installRival, RIVALS } from './rivals.js'
+import { installRival, RIVALS } from '../support/rivals.js'
 import { compare } from './rounds.js'
 import { textTable } from './table.js'
 import { Workshop } from './workshop.js'
 
-/** @typedef {import('./rivals.js').Rival} Rival */
+/** @typedef {import('../support/rivals.js').Rival} Rival */
 
 /**
  * What `--json` writes.

@@ -18,7 +18,7 @@ import { floodGroup, sendGroup } from './send-groups.js'
  * @property {Contestant[]} contestants The first is what the others are compared with.
  */
 
-/** @typedef {{ workshop: import('./workshop.js').Workshop, count: number, rivals: import('./rivals.js').Rival[] }} Setting */
+/** @typedef {{ workshop: import('./workshop.js').Workshop, count: number, rivals: import('../support/rivals.js').Rival[] }} Setting */
 
 /** @type {Record<string, (setting: Setting) => Group>} */
 export const groups = {

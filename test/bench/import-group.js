@@ -1,7 +1,7 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { pathOfRival } from './rivals.js'
+import { pathOfRival } from '../support/rivals.js'
 
 /** @typedef {import('./groups.js').Setting} Setting */
 

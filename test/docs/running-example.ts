@@ -120,6 +120,7 @@ class RunningExample {
         this.start()
         break
       }
+      case 'needs':
       case 'fragment': {
         break
       }

@@ -10,6 +10,7 @@ export type Step =
   | { readonly kind: 'connect'; readonly path: string; readonly answer: string }
   | { readonly kind: 'exit'; readonly outcome: number | NodeJS.Signals }
   | { readonly kind: 'restart' }
+  | { readonly kind: 'needs'; readonly what: string }
   | { readonly kind: 'fragment'; readonly reason: string }
 
 /** Reads one line of the comment before a block. */
@@ -60,6 +61,7 @@ const PARSERS: Readonly<Record<string, (rest: string) => Step>> = {
     kind: 'exit',
     outcome: rest.startsWith('SIG') ? (rest as NodeJS.Signals) : Number(rest),
   }),
+  needs: (rest) => ({ kind: 'needs', what: rest }),
   restart: () => ({ kind: 'restart' }),
   fragment: (rest) => ({ kind: 'fragment', reason: rest }),
 }

@@ -12,12 +12,16 @@ import { type Example, REPOSITORY } from './examples.js'
 export class Workshop {
   readonly folder: string = mkdtempSync(join(tmpdir(), 'sdbridge-docs-'))
 
-  constructor(examples: readonly Example[]) {
+  /** @param packages Where packages are that are no part of this repository, by their names. */
+  constructor(examples: readonly Example[], packages: Readonly<Record<string, string>>) {
     mkdirSync(join(this.folder, 'node_modules/@sdbridge'), { recursive: true })
     for (const name of readdirSync(join(REPOSITORY, 'packages'))) {
       this.#link(join('packages', name), join('node_modules/@sdbridge', name))
     }
     this.#link('node_modules/@types', 'node_modules/@types')
+    for (const [name, path] of Object.entries(packages)) {
+      symlinkSync(path, join(this.folder, 'node_modules', name))
+    }
     writeFileSync(join(this.folder, 'tsconfig.json'), JSON.stringify(TSCONFIG))
     for (const example of examples) {
       const { line, code } = example

@@ -9,6 +9,8 @@ const packages = fileURLToPath(new URL('../../packages', import.meta.url))
 
 /** What a package needs at run time, beside the others of this repository. */
 const DEPENDENCIES = new Set(['debug'])
+/** What a user may install beside a package, and nobody gets by itself. @type {Record<string, Record<string, string>>} */
+const OPTIONAL_PEERS = { notify: { 'unix-dgram': '^2.0.7' } }
 const LICENSE = /^MIT License\n\nCopyright/
 
 /**
@@ -36,8 +38,13 @@ export async function checkShape({ name, version, file }) {
     assert.ok(isOurs || DEPENDENCIES.has(dependency), dependency)
     assert.match(String(range), /^\d+\.\d+\.\d+$/, `${dependency} is pinned`)
   }
-  for (const field of ['optionalDependencies', 'peerDependencies', 'bundleDependencies']) {
+  for (const field of ['optionalDependencies', 'bundleDependencies']) {
     assert.equal(manifest[field], undefined, field)
+  }
+  const peers = manifest.peerDependencies ?? {}
+  assert.deepEqual(peers, OPTIONAL_PEERS[folder] ?? {})
+  for (const peer of Object.keys(peers)) {
+    assert.deepEqual(manifest.peerDependenciesMeta?.[peer], { optional: true }, peer)
   }
   assert.match(await runQuietly('tar', ['-xzOf', file, 'package/LICENSE']), LICENSE)
 }

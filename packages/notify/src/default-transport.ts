@@ -1,6 +1,7 @@
 import { loadAddon } from '@sdbridge/syscalls'
 import { addonTransport } from './addon-transport.js'
-import { systemdNotify, systemdNotifyPath } from './systemd-notify.js'
+import { systemdNotifyPath } from './systemd-notify-path.js'
+import { systemdNotify } from './systemd-notify.js'
 import type { Transport } from './transport.js'
 import { warnOnce } from './warn-once.js'
 
@@ -15,8 +16,8 @@ export const defaultTransport: Transport = {
       if (program === undefined) throw error
       warnOnce(
         'NOTIFY_ADDON_UNAVAILABLE',
-        `notifications are sent by ${program}, which is slow, carries no descriptors and speaks as another ` +
-          `process (NotifyAccess=all or exec): ${(error as Error).message}`,
+        `notifications are sent by ${program}, which is slow, carries no descriptors, and without root speaks as another ` +
+          `process, so that the unit needs NotifyAccess=all: ${(error as Error).message}`,
       )
       return systemdNotify.open(address)
     }

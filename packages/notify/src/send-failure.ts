@@ -38,6 +38,11 @@ const REMEDIES: Readonly<Record<string, (value: string) => string>> = {
   EAFNOSUPPORT: () =>
     'Add AF_UNIX (for vsock: AF_VSOCK) to RestrictAddressFamilies= of the unit; for vsock the kernel must have it, too',
   ENODEV: () => 'The kernel has no transport for vsock, or the virtual machine no vsock device',
+  ECONNRESET: () =>
+    'Nobody listens there: the service manager outside of the virtual machine has ended, or the port is another one',
+  ESOCKTNOSUPPORT: () =>
+    'The other end does not have this type of vsock socket: vsock-stream: is the one that all have',
+  EPROTO: () => 'Whoever listens there answered, and a service manager only closes the connection',
   EMFILE: () => 'All descriptors of the process are in use: look for a leak, or raise LimitNOFILE=',
   ETOOMANYREFS: () =>
     'Too many descriptors are on their way from this user: send fewer at once, or raise LimitNOFILE=',

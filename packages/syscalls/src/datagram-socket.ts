@@ -21,7 +21,7 @@ export class DatagramSocket extends MessageSocket {
 
   /** @throws SystemError, such as `ENODEV` or `EAFNOSUPPORT` for vsock on a kernel without it. */
   constructor(family: 'unix' | 'vsock') {
-    super(check(native().socket(DOMAINS[family], TYPES.dgram, 0, 1), 'socket', family))
+    super(check(native().socket(DOMAINS[family], TYPES.dgram, 0, 1), 'socket', family), family)
   }
 
   /** Gives the socket an address; `{ family: 'unix' }` lets the kernel choose a free abstract name. */

@@ -11,6 +11,7 @@ export {
   connectSocket,
   type ConnectionType,
   type ConnectOptions,
+  openConnection,
 } from './connection.js'
 export { ConnectionListener, type ConnectionListenerOptions } from './connection-listener.js'
 export { DatagramSocket, type SendOptions } from './datagram-socket.js'
@@ -43,6 +44,7 @@ export { SignalWatcher } from './signal-watcher.js'
 export { formatSocketAddress, type SocketAddress } from './socket-address.js'
 export { ownSocketFile, removeStaleSocketFile } from './socket-file.js'
 export { describeSocket, type SocketFacts } from './socket-facts.js'
+export { bindPrivilegedPort } from './privileged-port.js'
 export { RECORD_START_STATE, type StartState, startState } from './start-state.js'
 export { type SystemError } from './system-error.js'
 export { monotonicOffset } from './time-namespace.js'

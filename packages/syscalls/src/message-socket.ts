@@ -33,9 +33,11 @@ export abstract class MessageSocket {
   #onWritable: (() => void) | undefined
   #watcher: FdWatcher | undefined
   #keepsAlive = true
+  readonly #carriesFds: boolean
 
-  protected constructor(fd: number) {
+  protected constructor(fd: number, family: 'unix' | 'vsock' = 'unix') {
     this.#fd = fd
+    this.#carriesFds = family === 'unix'
   }
 
   /** The descriptor's number, or -1 once closed. It stays this object's: do not close it. */
@@ -53,8 +55,8 @@ export abstract class MessageSocket {
   }
 
   /**
-   * Closes the socket: at once if its queue is empty. Messages in the queue may carry descriptors that
-   * block when they are closed (see {@link closeForeignFds}), so then it ends a moment later, on a thread.
+   * Closes the socket: at once if its queue is empty. Messages in the queue of a unix socket may carry descriptors
+   * that block when they are closed (see {@link closeForeignFds}), so then it ends a moment later, on a thread.
    * No callback comes after this returns. Closing twice is harmless.
    */
   close(): void {
@@ -64,7 +66,8 @@ export abstract class MessageSocket {
     const fd = this.#fd
     this.#fd = -1
     this.#onWritable = undefined
-    native().closeSocket(fd)
+    if (this.#carriesFds) native().closeSocket(fd)
+    else native().close(fd)
   }
 
   /** Lets the process end although this socket waits for something. */

@@ -1,4 +1,4 @@
-import { requireRival } from '../rivals.js'
+import { requireRival } from '../../support/rivals.js'
 
 /** @type {Record<string, (path: string, onReceived: (messages: number) => void) => Promise<void> | void>} */
 export const receivers = {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { requireRival } from '../rivals.js'
+import { requireRival } from '../../support/rivals.js'
 
 const MESSAGE = Buffer.from('WATCHDOG=1')
 const CALLS_AT_ONCE = 100

@@ -4,6 +4,7 @@ const { listenFds } = require('@sdbridge/listen-fds')
 const { Service } = require('@sdbridge/manager')
 const { notify } = require('@sdbridge/notify')
 const { NotifyReceiver } = require('@sdbridge/notify/receiver')
+const { unixDgram } = require('@sdbridge/notify/unix-dgram')
 const { closeFd, pipe } = require('@sdbridge/syscalls')
 
 const receiver = new NotifyReceiver({
@@ -16,4 +17,5 @@ const receiver = new NotifyReceiver({
 Object.values(pipe()).forEach(closeFd)
 assert.deepEqual(listenFds(), [])
 assert.equal(typeof Service, 'function')
+assert.equal(unixDgram().name, 'unix-dgram')
 void notify({ ready: true }, { env: { NOTIFY_SOCKET: receiver.address } })

@@ -7,10 +7,13 @@ import {
   notify,
   type NotifyError,
   ready,
+  systemdNotify,
+  type Transport,
   type Watchdog,
   watchdog,
 } from '@sdbridge/notify'
 import { type Notification, NotifyReceiver } from '@sdbridge/notify/receiver'
+import { unixDgram } from '@sdbridge/notify/unix-dgram'
 import {
   DatagramSocket,
   describeSocket,
@@ -25,6 +28,8 @@ const assignments: Assignments = { ready: true, status: 'up' }
 const sent: boolean = await notify(assignments, { fds: [1] })
 const keepAlive: Watchdog = watchdog()
 await ready()
+const transports: Transport[] = [systemdNotify, unixDgram()]
+await ready('up', { transport: transports[0]! })
 // @ts-expect-error READY=0 has no meaning.
 await notify({ ready: false })
 

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process'
 import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { cacheFolder } from './cache-folder.js'
 
 const run = promisify(execFile)
 
@@ -12,10 +12,7 @@ export const RIVALS = { 'unix-dgram': '2.0.7', 'sd-notify': '2.8.0' }
 
 /** @typedef {keyof typeof RIVALS} Rival */
 
-const CACHE = join(
-  process.env['SDBRIDGE_CACHE_DIR'] || join(homedir(), '.cache/sdbridge'),
-  'rivals',
-)
+const CACHE = join(cacheFolder(), 'rivals')
 
 /** @param {Rival} name @returns {any} Untyped, as both are. */
 // oxlint-disable-next-line typescript/no-explicit-any
