@@ -19,7 +19,8 @@ export interface LifecycleOptions
   start?: (signal: AbortSignal) => Answer<string | void>
   /**
    * Reads the configuration again, on `SIGHUP`, between `RELOADING=1` and `READY=1`. A text is the new status. When it throws,
-   * the service goes on with what it had, and the status tells the error. Without it, `SIGHUP` is left alone.
+   * the service goes on with what it had, and the status tells the error. Without it, `SIGHUP` is left alone, and systemd
+   * 262 does not start a unit of `Type=notify-reload`: write `Type=notify` then.
    */
   reload?: () => Answer<string | void>
   /**
