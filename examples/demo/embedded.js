@@ -50,6 +50,8 @@ async function walkThrough(service, greetingFile) {
   service.activateOnTraffic()
   const first = await request(port)
   check(first.startsWith('Hello'), `the first request started it and was answered: ${first}`)
+  // It is being started; the answer may be here before READY=1 is.
+  await service.start()
   check(seen.ready === 1 && service.activeState === 'active', 'READY=1 made it active')
   const pid = service.mainPid
 

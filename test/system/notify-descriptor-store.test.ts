@@ -198,6 +198,20 @@ describeOnEachSystemd('the descriptor store', (machine) => {
     })
   })
 
+  test('storeFds() says that the unit has no store, where that can be known', async () => {
+    const service = await RemoteService.write(machine(), 'no-store')
+    const main = await service.startReady()
+    const code = await main.run(({ notify, fs }) =>
+      notify.storeFds('data', fs.openSync('/dev/null', 'r')).then(
+        () => 'sent',
+        (error: NodeJS.ErrnoException) => error.code,
+      ),
+    )
+    const isTold = (await machine().systemdVersion()) >= 254
+    expect(code).toBe(isTold ? 'ERR_NOTIFY_FDSTORE_DISABLED' : 'sent')
+    expect(await service.show('NFileDescriptorStore')).toEqual({ NFileDescriptorStore: '0' })
+  })
+
   test('a listening socket: whoever connects during the restart is served after it', async () => {
     const service = await withStore(machine(), 'web', 1, 'ExecStartPre=/run/remote %N pre')
     const pre = await startUntilPre(service, 'start')

@@ -29,6 +29,15 @@ describeOnEachSystemd('lifecycle()', (machine) => {
     await machine().waitForOutput(service.unit, 'stopped by SIGTERM')
   })
 
+  test('without a handler for reloads, one succeeds', async () => {
+    const service = await reloadableService(machine(), 'no-reload')
+    const main = await service.start()
+    await main.run(async ({ notify }) => void (await notify.lifecycle({})))
+    await service.waitFor({ ActiveState: 'active', SubState: 'running' })
+    await service.systemctl('reload')
+    await service.waitFor({ ActiveState: 'active', SubState: 'running' })
+  })
+
   test('a reload that fails: told in the status, and the service goes on', async () => {
     const service = await reloadableService(machine(), 'bad-reload')
     const main = await service.start()

@@ -1,5 +1,6 @@
+import { existsSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { describeOnEachSystemd } from './machines.js'
 import type { RemoteProcess } from './remote/remote-process.js'
 import { RemoteService } from './remote/remote-service.js'
@@ -144,6 +145,9 @@ describeOnEachSystemd('while the service manager is stopped', (machine) => {
     await whileManagerIsStopped(machine(), async () => {
       await hasty.run(({ notify }) => notify.status('of the hasty child'))
       await hasty.runToTheEnd(() => process.exit())
+      // As long as its parent has not waited for it, it could still be found.
+      const remains = machine().path(`/proc/${hasty.pid}`)
+      await vi.waitFor(() => expect(existsSync(remains)).toBe(false), 10_000)
     })
     expect(await service.show('StatusText')).toEqual({ StatusText: '' })
 

@@ -143,24 +143,31 @@ function duplicate(fd: number, what: string): NotifyError {
 function checkLimit(env: NodeJS.ProcessEnv, count: number): void {
   const text = readVariable(env, 'FDSTORE')
   if (text === undefined) {
+    // Newer ones tell this, too, nearly always.
+    if (readVariable(env, 'MEMORY_PRESSURE_WATCH') !== undefined) throw disabled('is not set')
     log()(
       'FDSTORE is not set: systemd is older than 254, or the unit has no FileDescriptorStoreMax=',
     )
     return
   }
   const limit = parseInteger(text) ?? 0n
-  if (limit === 0n) {
-    throw new NotifyError(
-      'ERR_NOTIFY_FDSTORE_DISABLED',
-      `the unit has no descriptor store (FDSTORE is '${text}'): set FileDescriptorStoreMax= in the unit`,
-    )
-  }
-  if (BigInt(count) > limit) {
-    throw new NotifyError(
-      'ERR_NOTIFY_FDSTORE_FULL',
-      `${count} descriptors would be stored, and the unit's FileDescriptorStoreMax= is ${limit}: the service manager would ` +
-        'close what is beyond it and say nothing',
-      { value: count },
-    )
-  }
+  if (limit === 0n) throw disabled(`is '${text}'`)
+  if (BigInt(count) > limit) throw full(count, limit)
+}
+
+function disabled(state: string): NotifyError {
+  return new NotifyError(
+    'ERR_NOTIFY_FDSTORE_DISABLED',
+    `the unit has no descriptor store ($FDSTORE ${state}), and the service manager would close the descriptors and say nothing: ` +
+      'set FileDescriptorStoreMax= in the unit',
+  )
+}
+
+function full(count: number, limit: bigint): NotifyError {
+  return new NotifyError(
+    'ERR_NOTIFY_FDSTORE_FULL',
+    `${count} descriptors would be stored, and the unit's FileDescriptorStoreMax= is ${limit}: the service manager would ` +
+      'close what is beyond it and say nothing',
+    { value: count },
+  )
 }

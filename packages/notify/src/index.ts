@@ -15,7 +15,13 @@ export {
   type StoreFdsOptions,
 } from './descriptor-store.js'
 export { NotifyError, type NotifyErrorCode, type NotifyErrorData } from './errors.js'
-export { type Lifecycle, lifecycle, type LifecycleOptions, type StopSignal } from './lifecycle.js'
+export {
+  type Answer,
+  type Lifecycle,
+  lifecycle,
+  type LifecycleOptions,
+  type StopSignal,
+} from './lifecycle.js'
 export {
   type CommonOptions,
   notify,

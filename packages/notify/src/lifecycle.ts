@@ -4,6 +4,7 @@ import { diagnostics } from './diagnostics.js'
 import { errnoFromName } from './errno-names.js'
 import { NotifyError } from './errors.js'
 import { type CommonOptions, notify } from './notify.js'
+import { notifySocketOf } from './service-environment.js'
 import { TimeoutExtension } from './timeout-extension.js'
 import { warnOnce } from './warn-once.js'
 import { type Watchdog, watchdog, type WatchdogOptions } from './watchdog.js'
@@ -19,8 +20,8 @@ export interface LifecycleOptions
   start?: (signal: AbortSignal) => Answer<string | void>
   /**
    * Reads the configuration again, on `SIGHUP`, between `RELOADING=1` and `READY=1`. A text is the new status. When it throws,
-   * the service goes on with what it had, and the status tells the error. Without it, `SIGHUP` is left alone, and systemd
-   * 262 does not start a unit of `Type=notify-reload`: write `Type=notify` then.
+   * the service goes on with what it had, and the status tells the error. Without it a reload does nothing and succeeds; where
+   * there is no service manager, `SIGHUP` is left alone then.
    */
   reload?: () => Answer<string | void>
   /**
@@ -42,7 +43,8 @@ export interface LifecycleOptions
 /** The signals that end a service. */
 export type StopSignal = 'SIGTERM' | 'SIGINT'
 
-type Answer<Value> = Value | Promise<Value>
+/** What a handler gives back, at once or later. */
+export type Answer<Value> = Value | Promise<Value>
 
 /** A service whose signals and states are tied together. */
 export interface Lifecycle {
@@ -137,7 +139,7 @@ class ServiceLifecycle {
     // Before anything else: a signal may come at any time.
     this.#on('SIGTERM', () => void this.#stop('SIGTERM'))
     this.#on('SIGINT', () => this.#interrupt())
-    if (this.#options.reload !== undefined) this.#on('SIGHUP', () => void this.reload())
+    if (this.#reloads()) this.#on('SIGHUP', () => void this.reload())
     const starting = this.#start()
     this.#starting = starting.catch(() => {})
     try {
@@ -147,6 +149,12 @@ class ServiceLifecycle {
       if (this.#stopping === undefined) throw error
     }
     await this.#stopping
+  }
+
+  // Since 262 systemd refuses READY=1 from a service of Type=notify-reload that has no handler for the signal.
+  #reloads(): boolean {
+    const { env = process.env, reload } = this.#options
+    return reload !== undefined || notifySocketOf(env) !== undefined
   }
 
   reload(): Promise<void> {

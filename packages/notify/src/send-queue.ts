@@ -60,16 +60,19 @@ export class SendQueue {
     const deadline = performance.now() + timeoutMs
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       try {
-        this.#sendBy(deadline, next)
+        // Where there is no time left, nothing of it was sent, and it goes on waiting.
+        if (!this.#sendBy(deadline, next)) break
         next.settle()
       } catch (error) {
-        if (isTimeout(error)) throw error
         next.settle(error)
       }
       this.#waiting.shift()
+      // Each takes its time there, and none is left.
+      if (this.#outlet.sendSync !== undefined && performance.now() > deadline) break
     }
+    if (this.#waiting.length > 0) throw timedOut()
     this.#outlet.onceRoom(undefined)
-    this.#sendBy(deadline, message)
+    if (!this.#sendBy(deadline, message)) throw timedOut()
   }
 
   /** @throws NotifyError `ERR_NOTIFY_QUEUE_FULL` if so many messages that carry descriptors could not wait now. */
@@ -77,16 +80,18 @@ export class SendQueue {
     if (this.#waiting.length + count > QUEUE_LIMIT_OF_STATES) throw queueFull(this.#waiting.length)
   }
 
-  #sendBy(deadline: number, message: Outgoing): void {
+  /** `false` if there was no room until then: nothing was sent. */
+  #sendBy(deadline: number, message: Outgoing): boolean {
     if (this.#outlet.sendSync !== undefined) {
       this.#outlet.sendSync(message, Math.max(deadline - performance.now(), 0))
-      return
+      return true
     }
     for (let pauseMs = 1; this.#outlet.trySend(message) !== true; pauseMs *= 2) {
       const leftMs = deadline - performance.now()
-      if (leftMs <= 0) throw timedOut()
+      if (leftMs <= 0) return false
       Atomics.wait(PAUSE, 0, 0, Math.min(pauseMs, LONGEST_PAUSE_MS, leftMs))
     }
+    return true
   }
 
   async #follow(sent: Promise<void>, signal?: AbortSignal): Promise<void> {
@@ -212,8 +217,4 @@ function timedOut(): NotifyError {
     'ERR_NOTIFY_TIMEOUT',
     'the service manager has taken no messages for all that time: it is busy or stopped',
   )
-}
-
-function isTimeout(error: unknown): boolean {
-  return (error as { code?: unknown }).code === 'ERR_NOTIFY_TIMEOUT'
 }

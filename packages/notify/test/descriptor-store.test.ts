@@ -151,6 +151,13 @@ describe('storeFds', () => {
     },
   )
 
+  test('without $FDSTORE is refused if the manager is one that sets it', async () => {
+    const { env } = inboxOfStore()
+    expect(await storeFds('a', ownFd(), { env })).toBe(true)
+    const newer = { ...env, MEMORY_PRESSURE_WATCH: '/sys/fs/cgroup/memory.pressure' }
+    await expect(storeFds('a', ownFd(), { env: newer })).rejects.toThrow(/FileDescriptorStoreMax=/)
+  })
+
   test.each(['a:b', 'C:\\x', 'é', 'x'.repeat(256), 'a\nFDPOLL=0'])('the name %j', async (name) => {
     const inbox = inboxOfStore()
     await expect(storeFds(name, ownFd(), { env: inbox.env })).rejects.toMatchObject({

@@ -54,6 +54,19 @@ describe('the lifecycle of a service', () => {
     expect(inbox.said).toEqual([{ ready: true }, STOPPING, { exitStatus: 0 }])
   })
 
+  test('without a handler a reload succeeds at once; without a manager either, SIGHUP ends it', async () => {
+    const inbox = new Inbox()
+    const source = 'setInterval(() => {}, 1000); await lifecycle({}); console.log("started")'
+    const program = service(inbox, source)
+    await program.prints('started')
+    await reload(inbox, program, 3)
+    expect(inbox.said).toEqual([{ ready: true }, STAMP, { ready: true }])
+    const alone = new Program(`${IMPORTS}\n${source}`, {})
+    await alone.prints('started')
+    alone.child.kill('SIGHUP')
+    expect(await alone.ended).toEqual({ code: null, signal: 'SIGHUP' })
+  })
+
   test('without a service manager it does the same and says nothing', async () => {
     const program = new Program(
       `${IMPORTS}

@@ -20,6 +20,8 @@ class LingeringPeer {
       stdio: ['pipe', 'pipe', 'inherit'],
     })
     createInterface(this.#child.stdout).on('line', (line) => this.lines.push(line))
+    // It may have ended before it is told anything, while this process was blocked.
+    this.#child.stdin.on('error', () => {})
     onTestFinished(() => void this.#child.kill())
   }
 
