@@ -27,6 +27,7 @@ export type BarrierOutcome = 'passed' | 'no-manager' | 'unsupported'
  *
  * @throws NotifyError `ERR_NOTIFY_TIMEOUT`; otherwise what {@link notify} throws, or the signal's reason.
  * @example
+ * <!-- expect: STATUS=Migrated the database -->
  * ```js
  * import { barrier, status } from '@sdbridge/notify'
  *

@@ -40,6 +40,9 @@ const stores = new Map<string, StoredDescriptors>()
  * @throws NotifyError `ERR_NOTIFY_FDSTORE_FULL`, `ERR_NOTIFY_FDSTORE_DISABLED`, `ERR_NOTIFY_DUPLICATE_FD`,
  *   `ERR_NOTIFY_NO_DESCRIPTOR`, and what {@link notify} throws.
  * @example
+ * <!-- env: FDSTORE=16
+ *      expect: FDSTOREREMOVE=1, FDNAME=web
+ *      expect: FDSTORE=1, FDNAME=web, 1 descriptor -->
  * ```js
  * import { createServer } from 'node:net'
  * import { storeFds } from '@sdbridge/notify'
@@ -86,6 +89,7 @@ export async function storeFds(
  *
  * @returns `false` if there is no service manager; see {@link notify} for errors.
  * @example
+ * <!-- expect: FDSTOREREMOVE=1, FDNAME=web -->
  * ```js
  * import { removeFds } from '@sdbridge/notify'
  *

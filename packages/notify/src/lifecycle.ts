@@ -71,6 +71,14 @@ export interface Lifecycle {
  * @throws What `start` throws; the status and `ERRNO=` have told it. What {@link notify} throws if `READY=1` cannot be sent, as
  *   the service manager would wait for it in vain. NotifyError `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, which gets no signals.
  * @example
+ * <!-- expect: READY=1, STATUS=Serving on port 8080
+ *      request: / Hello
+ *      signal: SIGHUP
+ *      expect: RELOADING=1, MONOTONIC_USEC=...
+ *      expect: READY=1, STATUS=Nothing to read again
+ *      signal: SIGTERM
+ *      expect: STOPPING=1, EXTEND_TIMEOUT_USEC=...
+ *      expect: EXIT_STATUS=0 -->
  * ```js
  * import { once } from 'node:events'
  * import { createServer } from 'node:http'

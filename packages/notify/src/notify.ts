@@ -61,6 +61,7 @@ export interface NotifySyncOptions extends Omit<NotifyOptions, 'signal'> {
  *   anything is sent; `ERR_NOTIFY_INVALID_ADDRESS`, `ERR_NOTIFY_SEND_FAILED`, `ERR_NOTIFY_UNSUPPORTED` or
  *   `ERR_NOTIFY_QUEUE_FULL` if there is a manager and it cannot be reached. TypeError for a wrong argument.
  * @example
+ * <!-- expect: READY=1, STATUS=Serving on port 8080 -->
  * ```js
  * import { notify } from '@sdbridge/notify'
  *
@@ -99,6 +100,7 @@ export async function notifyInBackground(
  *
  * @throws What {@link notify} is rejected with, and NotifyError `ERR_NOTIFY_TIMEOUT`.
  * @example
+ * <!-- expect: STOPPING=1, EXIT_STATUS=0 -->
  * ```js
  * import { notifySync } from '@sdbridge/notify'
  *

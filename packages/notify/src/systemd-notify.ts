@@ -20,6 +20,8 @@ import type { Outgoing, Outlet, Transport } from './transport.js'
  * - A message that is under way when the process exits may be lost: `notifySync()` is for that.
  *
  * @example
+ * <!-- needs: systemd-notify
+ *      expect: READY=1, STATUS=Serving -->
  * ```js
  * import { ready, systemdNotify } from '@sdbridge/notify'
  *

@@ -35,6 +35,8 @@ export interface UnixDgramModule {
  * @returns The same transport for the same module.
  * @throws TypeError for a module of something else.
  * @example
+ * <!-- needs: unix-dgram
+ *      expect: READY=1, STATUS=Serving -->
  * ```js
  * import { ready } from '@sdbridge/notify'
  * import { unixDgram } from '@sdbridge/notify/unix-dgram'

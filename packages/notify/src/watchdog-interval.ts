@@ -19,11 +19,13 @@ export interface WatchdogIntervalOptions {
  *
  * @throws NotifyError `ERR_NOTIFY_WATCHDOG_ENVIRONMENT` if `$WATCHDOG_USEC` or `$WATCHDOG_PID` is not a number.
  * @example
+ * <!-- env: WATCHDOG_USEC=10000000
+ *      output: a sign of life is due every 10000 ms -->
  * ```js
  * import { watchdogInterval } from '@sdbridge/notify'
  *
  * const intervalMs = watchdogInterval()
- * console.log(intervalMs === undefined ? 'nobody watches' : `a ping is due every ${intervalMs} ms`)
+ * console.log(intervalMs === undefined ? 'nobody watches' : `a sign of life is due every ${intervalMs} ms`)
  * ```
  */
 export function watchdogInterval(options: WatchdogIntervalOptions = {}): number | undefined {

@@ -50,12 +50,22 @@ const LONGEST_TIMER_MS = 2 ** 31 - 1
  * @throws NotifyError `ERR_NOTIFY_WATCHDOG_ENVIRONMENT`, as {@link watchdogInterval};
  *   `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, whose loop proves nothing about the main one.
  * @example
+ * <!-- env: WATCHDOG_USEC=50000
+ *      expect: READY=1
+ *      expect: WATCHDOG=1
+ *      expect: WATCHDOG=1
+ *      request: / Hello
+ *      signal: SIGTERM
+ *      exit: SIGTERM -->
  * ```js
+ * import { createServer } from 'node:http'
  * import { ready, watchdog } from '@sdbridge/notify'
  *
- * await ready()
- * let lastRequestMs = Date.now()
- * watchdog({ healthy: () => Date.now() - lastRequestMs < 60_000 })
+ * const server = createServer((request, response) => response.end('Hello\n'))
+ * server.listen(8080, async () => {
+ *   await ready()
+ *   watchdog({ healthy: () => server.listening })
+ * })
  * ```
  */
 export function watchdog(options: WatchdogOptions = {}): Watchdog {

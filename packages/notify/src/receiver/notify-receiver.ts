@@ -49,6 +49,26 @@ const READ_NOW_BATCHES = 10
  * when everything that came before it has been handed out.
  *
  * It tells who sent a message and judges nobody: `NotifyAccess=` is the caller's to enforce.
+ *
+ * @example
+ * <!-- output: { ready: true }
+ *      exit: 0 -->
+ * ```js
+ * import { spawn } from 'node:child_process'
+ * import { NotifyReceiver } from '@sdbridge/notify/receiver'
+ *
+ * const receiver = new NotifyReceiver({
+ *   onNotification: ({ assignments, sender }) => {
+ *     console.log(assignments)
+ *     if (sender.pid === service.pid && assignments.ready) receiver.close()
+ *   },
+ * })
+ * const program = "import { ready } from '@sdbridge/notify'; await ready()"
+ * const service = spawn(process.execPath, ['--input-type=module', '--eval', program], {
+ *   env: { ...process.env, NOTIFY_SOCKET: receiver.address },
+ *   stdio: 'inherit',
+ * })
+ * ```
  */
 export class NotifyReceiver {
   /** What services need as `$NOTIFY_SOCKET`. */
