@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { cacheFolder } from './cache-folder.js'
 
@@ -53,6 +53,7 @@ export async function installRival(name) {
     const flags = ['--ignore-scripts=false', '--no-audit', '--no-fund', '--fetch-retries=0']
     await run('npm', ['install', ...flags], {
       cwd: directory,
+      env: { ...process.env, ...headersOfThisNode() },
       signal: abandon.signal,
       timeout: 180_000,
     })
@@ -67,6 +68,13 @@ export async function installRival(name) {
     process.off('exit', discard)
     discard()
   }
+}
+
+// npm compiles for the Node that it runs on itself, which need not be this one (`pnpm test:matrix`).
+function headersOfThisNode() {
+  const prefix = dirname(dirname(process.execPath))
+  const found = existsSync(join(prefix, 'include/node/node_version.h'))
+  return found ? { npm_config_nodedir: prefix } : {}
 }
 
 // One for each version of Node: what was compiled for another does not load.

@@ -69,7 +69,7 @@ describe('importing', () => {
       import { readdirSync, readFileSync } from 'node:fs'
       import { createRequire } from 'node:module'
       // All that is opened for printing is open by then, and what the loader reads is closed.
-      process.stdout.write('')
+      process.stdout.write(''), process.stderr.write('')
       const things = async () => {
         while (process.getActiveResourcesInfo().some((name) => name.includes('Req'))) await new Promise((resolve) => setImmediate(resolve))
         return JSON.stringify([readdirSync('/proc/self/fd').length, process.getActiveResourcesInfo(), process.eventNames().map(String)])
