@@ -1,4 +1,5 @@
 import { NotifyError } from './errors.js'
+import { onAbort } from './on-abort.js'
 import type { Outgoing, Outlet } from './transport.js'
 
 interface Waiting extends Outgoing {
@@ -54,16 +55,22 @@ export class SendQueue {
   /**
    * Sends all that waits and then this one, and returns when that is done. What is on its way already is not waited for.
    *
-   * @throws What the outlet throws; NotifyError `ERR_NOTIFY_TIMEOUT` if there is no room for so long.
+   * @throws What the outlet throws; NotifyError `ERR_NOTIFY_TIMEOUT` if there is no room for so long, `ERR_NOTIFY_UNSUPPORTED` if the
+   *   outlet cannot do so.
    */
   sendSync(message: Outgoing, timeoutMs: number): void {
+    if (this.#busy && this.#outlet.sendSync === undefined) throw notSynchronous()
     const deadline = performance.now() + timeoutMs
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       try {
         this.#sendBy(deadline, next)
         next.settle()
       } catch (error) {
-        if (isTimeout(error)) throw error
+        if (isTimeout(error)) {
+          // Again, as the outlet may have connected anew, and the waiting ended with its old socket.
+          this.#outlet.onceRoom(() => this.#drain())
+          throw error
+        }
         next.settle(error)
       }
       this.#waiting.shift()
@@ -82,7 +89,14 @@ export class SendQueue {
       this.#outlet.sendSync(message, Math.max(deadline - performance.now(), 0))
       return
     }
-    for (let pauseMs = 1; this.#outlet.trySend(message) !== true; pauseMs *= 2) {
+    for (let pauseMs = 1; ; pauseMs *= 2) {
+      const sent = this.#outlet.trySend(message)
+      if (sent === true) return
+      if (sent !== false) {
+        // It is on its way. Trying again would send it again.
+        this.#follow(sent).catch(() => {})
+        throw notSynchronous()
+      }
       const leftMs = deadline - performance.now()
       if (leftMs <= 0) throw timedOut()
       Atomics.wait(PAUSE, 0, 0, Math.min(pauseMs, LONGEST_PAUSE_MS, leftMs))
@@ -104,27 +118,32 @@ export class SendQueue {
     // tries again.
     if (!this.#busy) this.#outlet.onceRoom(() => this.#drain())
     const supersededBy = kindOf(message)
-    this.#supersede(supersededBy)
+    const older = this.#waiting.find(
+      (waiting) => supersededBy !== undefined && waiting.supersededBy === supersededBy,
+    )
     const limit = isState(message) ? QUEUE_LIMIT_OF_STATES : QUEUE_LIMIT
-    if (this.#waiting.length >= limit) {
+    // What takes the place of another needs none of its own; refused, both would be lost.
+    if (older === undefined && this.#waiting.length >= limit) {
       this.#report(message, 'is refused, as too many wait')
       throw queueFull(this.#waiting.length)
     }
+    if (older !== undefined) this.#leaveOut(older)
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#withdraw(waiting)
-        waiting.settle(signal!.reason)
-      }
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          this.#withdraw(waiting)
+          waiting.settle(signal.reason)
+        })
       const waiting: Waiting = {
         ...message,
         supersededBy,
         settle: (error) => {
-          signal?.removeEventListener('abort', onAbort)
+          forget?.()
           if (error === undefined) resolve()
           else reject(error)
         },
       }
-      signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiting.push(waiting)
       this.#keepAlive()
     })
@@ -148,11 +167,8 @@ export class SendQueue {
     this.#keepAlive()
   }
 
-  #supersede(kind: Waiting['supersededBy']): void {
-    if (kind === undefined) return
-    const index = this.#waiting.findIndex((older) => older.supersededBy === kind)
-    if (index === -1) return
-    const older = this.#waiting.splice(index, 1)[0]!
+  #leaveOut(older: Waiting): void {
+    this.#waiting.splice(this.#waiting.indexOf(older), 1)
     this.#report(older, 'is left out, as a later one waits')
     older.settle()
   }
@@ -200,9 +216,7 @@ function queueFull(count: number): NotifyError {
 
 async function rejectionOf(signal: AbortSignal, ended: Promise<void>): Promise<never> {
   return await new Promise((_, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    const forget = (): void => signal.removeEventListener('abort', onAbort)
+    const forget = onAbort(signal, () => reject(signal.reason))
     ended.then(forget, forget)
   })
 }
@@ -211,6 +225,13 @@ function timedOut(): NotifyError {
   return new NotifyError(
     'ERR_NOTIFY_TIMEOUT',
     'the service manager has taken no messages for all that time: it is busy or stopped',
+  )
+}
+
+function notSynchronous(): NotifyError {
+  return new NotifyError(
+    'ERR_NOTIFY_UNSUPPORTED',
+    'this transport cannot send while its caller waits: a message is on its way, and may arrive or not',
   )
 }
 
