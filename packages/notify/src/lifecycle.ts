@@ -1,12 +1,14 @@
 import { isMainThread } from 'node:worker_threads'
 import type { Assignments } from './assignments.js'
+import { callBack } from './call-back.js'
 import { diagnostics } from './diagnostics.js'
 import { errnoFromName } from './errno-names.js'
-import { NotifyError } from './errors.js'
+import { invalidArgType, NotifyError } from './errors.js'
 import { type CommonOptions, notify } from './notify.js'
 import { TimeoutExtension } from './timeout-extension.js'
 import { warnOnce } from './warn-once.js'
 import { type Watchdog, watchdog, type WatchdogOptions } from './watchdog.js'
+import { watchdogInterval } from './watchdog-interval.js'
 
 export interface LifecycleOptions
   extends
@@ -24,7 +26,7 @@ export interface LifecycleOptions
   reload?: () => Answer<string | void>
   /**
    * Ends the service, on `SIGTERM` or `SIGINT`, after `STOPPING=1`; meanwhile more time is asked for with `EXTEND_TIMEOUT_USEC=`.
-   * A number is the exit code. When it throws, the exit code is 1, and the status and `ERRNO=` tell the error.
+   * A whole number is the exit code. When it throws, the exit code is 1, and the status and `ERRNO=` tell the error.
    */
   stop?: (signal: StopSignal) => Answer<number | void>
   /** For how long `stop` may have its time extended, in milliseconds; then `TimeoutStopSec=` counts. Default 5 minutes. */
@@ -66,7 +68,8 @@ export interface Lifecycle {
  *
  * @returns when the service has started, or has stopped before that.
  * @throws What `start` throws; the status and `ERRNO=` have told it. What {@link notify} throws if `READY=1` cannot be sent, as
- *   the service manager would wait for it in vain. NotifyError `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, which gets no signals.
+ *   the service manager would wait for it in vain. What {@link watchdogInterval} throws, before the start. NotifyError
+ *   `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, which gets no signals.
  * @example
  * ```js
  * import { once } from 'node:events'
@@ -91,6 +94,8 @@ export async function lifecycle(options: LifecycleOptions): Promise<Lifecycle> {
       'lifecycle() must be called in the main thread: a Worker gets no signals',
     )
   }
+  // Not only when the service has started, and the manager has been told so.
+  watchdogInterval(options.env && { env: options.env })
   const service = new ServiceLifecycle(options)
   await service.start()
   return service
@@ -106,6 +111,7 @@ class ServiceLifecycle implements Lifecycle {
   readonly #options: LifecycleOptions
   readonly #startAbort = new AbortController()
   readonly #handlers: (readonly [NodeJS.Signals, () => void])[] = []
+  #phase: 'starting' | 'started' | 'failed' = 'starting'
   #starting: Promise<unknown> = Promise.resolve()
   #watchdog: Watchdog | undefined
   #reloading: Promise<void> | undefined
@@ -137,12 +143,8 @@ class ServiceLifecycle implements Lifecycle {
   }
 
   reload(): Promise<void> {
-    if (this.#reloading === undefined) {
-      this.#reloading = this.#reloadAll().finally(() => (this.#reloading = undefined))
-    } else {
-      this.#reloadAgain = true
-    }
-    return this.#reloading
+    if (this.#reloading !== undefined) this.#reloadAgain = true
+    return (this.#reloading ??= this.#reloadAll())
   }
 
   stop(): Promise<number> {
@@ -152,10 +154,14 @@ class ServiceLifecycle implements Lifecycle {
   async #start(): Promise<void> {
     try {
       const text = await this.#options.start?.(this.#startAbort.signal)
+      this.#phase = 'started'
       if (this.#stopping !== undefined) return
       await this.#notify({ ready: true, ...statusOf(text) })
+      // That may have had to wait.
+      if (this.#stopping !== undefined) return
       this.#watchdog = watchdog({ ...this.#options, onError: (error) => this.#report(error) })
     } catch (error) {
+      this.#phase = 'failed'
       if (this.#stopping === undefined) {
         this.#release()
         // Who cannot be reached for READY=1 cannot be told this either.
@@ -166,11 +172,16 @@ class ServiceLifecycle implements Lifecycle {
   }
 
   async #reloadAll(): Promise<void> {
-    await this.#starting
-    do {
-      this.#reloadAgain = false
-      if (this.#stopping === undefined) await this.#reloadOnce()
-    } while (this.#reloadAgain)
+    try {
+      await this.#starting
+      do {
+        this.#reloadAgain = false
+        if (this.#stopping === undefined && this.#phase === 'started') await this.#reloadOnce()
+      } while (this.#reloadAgain)
+    } finally {
+      // In the same turn as the last look: who calls from now on starts another one.
+      this.#reloading = undefined
+    }
   }
 
   async #reloadOnce(): Promise<void> {
@@ -219,7 +230,7 @@ class ServiceLifecycle implements Lifecycle {
     const code = await this.#outcomeOfStop(signal)
     extension.end()
     this.#release()
-    exit(code)
+    callBack(exit, code)
     this.#resolveStopped(code)
     return code
   }
@@ -227,10 +238,12 @@ class ServiceLifecycle implements Lifecycle {
   async #outcomeOfStop(signal: StopSignal): Promise<number> {
     // In the next turn, when #stopping is known to those who hear of it.
     await Promise.resolve()
-    this.#startAbort.abort(new Error(`${signal} has come before the service had started`))
+    if (this.#phase === 'starting') {
+      this.#startAbort.abort(new Error(`${signal} has come before the service had started`))
+    }
     try {
       await this.#starting
-      const code = (await this.#options.stop?.(signal)) ?? 0
+      const code = exitCodeOf(await this.#options.stop?.(signal))
       await this.#say({ exitStatus: code & 0xff })
       return code
     } catch (error) {
@@ -255,7 +268,7 @@ class ServiceLifecycle implements Lifecycle {
 
   #report(error: unknown): void {
     const { onError = warn } = this.#options
-    onError(error)
+    callBack(onError, error)
   }
 
   #on(signal: NodeJS.Signals, handler: () => void): void {
@@ -270,6 +283,13 @@ class ServiceLifecycle implements Lifecycle {
 
 function statusOf(text: unknown): Assignments {
   return typeof text === 'string' ? { status: text } : {}
+}
+
+// What is no number is a result that is not meant for us, as of `stop: () => server.close()`.
+function exitCodeOf(answer: unknown): number {
+  if (typeof answer !== 'number') return 0
+  if (!Number.isInteger(answer)) throw invalidArgType('exit code', 'a whole number', answer)
+  return answer
 }
 
 function failure(what: string, error: unknown): Assignments {
