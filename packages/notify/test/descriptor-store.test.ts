@@ -117,6 +117,15 @@ describe('storeFds', () => {
     await storeFds('three', ownFd(), { env })
   })
 
+  test('of a file whose other descriptor was stored and closed is no duplicate', async () => {
+    const { env } = inboxOfStore()
+    const fd = openSync('/dev/null', 'r')
+    const other = ownFd()
+    await storeFds('one', fd, { env })
+    closeSync(fd)
+    expect(await storeFds('two', other, { env })).toBe(true)
+  })
+
   test('counts what it has stored against $FDSTORE', async () => {
     const inbox = inboxOfStore()
     const env = { ...inbox.env, FDSTORE: '3' }
@@ -220,7 +229,7 @@ describe('storeFds', () => {
   test('that failed is not counted', async () => {
     const env = { NOTIFY_SOCKET: '@sdbridge-nobody-has-this', FDSTORE: '1' }
     for (let round = 0; round < 3; round++) {
-      await expect(storeFds('a', ownFd(), { env })).rejects.toMatchObject({
+      await expect(storeFds('a', ownFd(), { env, replace: false })).rejects.toMatchObject({
         code: 'ERR_NOTIFY_SEND_FAILED',
       })
     }

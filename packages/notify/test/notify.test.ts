@@ -1,5 +1,13 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  writeFileSync,
+} from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -125,6 +133,24 @@ describe('the address', () => {
     await status('two', { env: second.env })
     await second.until(1)
     expect(second.said).toEqual([{ status: 'two' }])
+  })
+})
+
+describe('a manager that is not there, or comes anew', () => {
+  test('costs no descriptor', async () => {
+    const path = join(temporaryDirectory(), 'notify')
+    const env = { NOTIFY_SOCKET: path }
+    const round = async (): Promise<number> => {
+      await expect(notify({ ready: true }, { env })).rejects.toThrow('ENOENT')
+      const inbox = new Inbox(path)
+      await notify({ ready: true }, { env })
+      await inbox.until(1)
+      inbox.receiver.close()
+      await expect(notify({ ready: true }, { env })).rejects.toThrow(/ENOENT|ECONNREFUSED/)
+      return readdirSync('/proc/self/fd').length
+    }
+    const first = await round()
+    for (let count = 0; count < 5; count++) expect(await round()).toBeLessThanOrEqual(first)
   })
 })
 
