@@ -136,7 +136,23 @@ describe('the address', () => {
   })
 })
 
+test('a ping that says more than a ping says it all', async () => {
+  const inbox = new Inbox()
+  await notify({ watchdog: true, status: 'alive' }, { env: inbox.env })
+  await inbox.until(1)
+  expect(inbox.said).toEqual([{ watchdog: true, status: 'alive' }])
+})
+
 describe('a manager that is not there, or comes anew', () => {
+  test('keeps a socket only while it is one of the latest', async () => {
+    const before = readdirSync('/proc/self/fd').length
+    const inboxes = Array.from({ length: 40 }, () => new Inbox())
+    const withInboxes = readdirSync('/proc/self/fd').length
+    for (const { env } of inboxes) await notify({ ready: true }, { env })
+    expect(readdirSync('/proc/self/fd').length - withInboxes).toBeLessThanOrEqual(20)
+    expect(withInboxes).toBeGreaterThan(before)
+  })
+
   test('costs no descriptor', async () => {
     const path = join(temporaryDirectory(), 'notify')
     const env = { NOTIFY_SOCKET: path }

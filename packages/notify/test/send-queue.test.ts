@@ -204,8 +204,10 @@ describe('a service manager that takes no messages', () => {
     await expect(notify({ fdStore: true }, { env, fds: many })).rejects.toMatchObject({
       code: 'ERR_NOTIFY_QUEUE_FULL',
     })
-    inbox.receiver.close()
-    await Promise.allSettled(waiting)
+    inbox.receiver.resume()
+    await Promise.all(waiting)
+    expect(await barrier({ env })).toBe('passed')
+    expect(inbox.said).not.toContainEqual({ fdStore: true })
   })
 
   test('is not told what was aborted meanwhile', async () => {

@@ -56,6 +56,14 @@ describe('a transport that takes its time', () => {
     expect(inbox.said).toEqual([{ extra: { X_MARK: 'under way' } }, { extra: { X_MARK: 'kept' } }])
   })
 
+  test('and carries no descriptors: they are refused', async () => {
+    const inbox = new Inbox()
+    const options = { env: inbox.env, transport: slow(), fds: [0] }
+    await expect(notify({ fdStore: true }, options)).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_UNSUPPORTED',
+    })
+  })
+
   test('and cannot send at once: notifySync() says so, and sends nothing twice', async () => {
     const inbox = new Inbox()
     const options = { env: inbox.env, transport: slow() }
