@@ -28,21 +28,15 @@ describe('each example of the documentation', () => {
 
   afterAll(() => workshop?.remove())
 
-  for (const example of all) {
+  const runnable = all.filter((example) => {
     const reason = reasonNotToRun(example)
-    if (reason !== undefined) {
-      process.stderr.write(`${example.name} is not run: ${reason}\n`)
-      continue
-    }
-    test.concurrent(
-      example.name,
-      async () => {
-        expect(typeErrors.get(example.name) ?? 'no mistake').toBe('no mistake')
-        await runExample(workshop.programOf(example), example.steps)
-      },
-      90_000,
-    )
-  }
+    if (reason !== undefined) process.stderr.write(`${example.name} is not run: ${reason}\n`)
+    return reason === undefined
+  })
+  test.concurrent.for(runnable)('$name', { timeout: 90_000 }, async (example) => {
+    expect(typeErrors.get(example.name) ?? 'no mistake').toBe('no mistake')
+    await runExample(workshop.programOf(example), example.steps)
+  })
 })
 
 function reasonNotToRun({ steps }: Example): string | undefined {

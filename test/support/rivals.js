@@ -72,9 +72,11 @@ export async function installRival(name) {
 
 // npm compiles for the Node that it runs on itself, which need not be this one (`pnpm test:matrix`).
 function headersOfThisNode() {
-  const prefix = dirname(dirname(process.execPath))
-  const found = existsSync(join(prefix, 'include/node/node_version.h'))
-  return found ? { npm_config_nodedir: prefix } : {}
+  const place = dirname(process.execPath)
+  const prefix = [dirname(place), place].find((folder) =>
+    existsSync(join(folder, 'include/node/node_version.h')),
+  )
+  return prefix === undefined ? {} : { npm_config_nodedir: prefix }
 }
 
 // One for each version of Node: what was compiled for another does not load.

@@ -1,7 +1,9 @@
 import { closeFd, FdWatcher, pipe } from '@sdbridge/syscalls'
 import { channelTo } from './channel.js'
-import { invalidArgType, NotifyError } from './errors.js'
+import { checkTimeout } from './check-timeout.js'
+import { NotifyError } from './errors.js'
 import { type CommonOptions, notify } from './notify.js'
+import { onAbort } from './on-abort.js'
 import { notifySocketOf, unsetVariables } from './service-environment.js'
 
 export interface BarrierOptions extends CommonOptions {
@@ -36,7 +38,8 @@ export type BarrierOutcome = 'passed' | 'no-manager' | 'unsupported'
  * ```
  */
 export async function barrier(options: BarrierOptions = {}): Promise<BarrierOutcome> {
-  const { timeoutMs = 5000, signal, ...rest } = options
+  const { timeoutMs = 5000, signal, unsetEnvironment = false, ...rest } = options
+  if (unsetEnvironment) unsetVariables(rest.env ?? process.env, 'NOTIFY_SOCKET')
   checkTimeout(timeoutMs)
   signal?.throwIfAborted()
   const limit = new AbortController()
@@ -45,22 +48,20 @@ export async function barrier(options: BarrierOptions = {}): Promise<BarrierOutc
     timeoutMs <= LONGEST_TIMER_MS
       ? setTimeout(() => limit.abort(timedOut(timeoutMs)), timeoutMs)
       : undefined
-  const end = (): void => limit.abort(signal?.reason)
-  signal?.addEventListener('abort', end, { once: true })
+  const forget = signal && onAbort(signal, () => limit.abort(signal.reason))
   try {
     return await ask(rest, limit.signal)
   } finally {
     clearTimeout(timer)
-    signal?.removeEventListener('abort', end)
+    forget?.()
   }
 }
 
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 async function ask(options: CommonOptions, signal: AbortSignal): Promise<BarrierOutcome> {
-  const { env = process.env, transport, unsetEnvironment = false } = options
+  const { env = process.env, transport } = options
   const address = notifySocketOf(env)
-  if (unsetEnvironment) unsetVariables(env, 'NOTIFY_SOCKET')
   if (address === undefined) return 'no-manager'
   if (!channelTo(address, transport).outlet.carriesFds) return 'unsupported'
 
@@ -96,23 +97,23 @@ async function hangup(fd: number, signal: AbortSignal): Promise<void> {
       watcher.close()
       resolve()
     })
-    watcher.arm('hangup')
-    const onAbort = (): void => {
+    const giveUp = (): void => {
       watcher.close()
       reject(signal.reason)
     }
-    if (signal.aborted) onAbort()
-    else signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      watcher.arm('hangup')
+    } catch (error) {
+      watcher.close()
+      throw error
+    }
+    if (signal.aborted) giveUp()
+    else signal.addEventListener('abort', giveUp, { once: true })
   })
 }
 
 function isRefusal(error: unknown): boolean {
-  return (error as { cause?: { code?: unknown } }).cause?.code === 'EPERM'
-}
-
-function checkTimeout(timeoutMs: number): void {
-  if (typeof timeoutMs === 'number' && timeoutMs >= 0) return
-  throw invalidArgType('timeoutMs', 'a number of milliseconds from 0 on, or Infinity', timeoutMs)
+  return (error as { cause?: { code?: unknown } } | null)?.cause?.code === 'EPERM'
 }
 
 function timedOut(timeoutMs: number): NotifyError {

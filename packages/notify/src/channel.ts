@@ -8,7 +8,7 @@ import type { Outlet, Transport } from './transport.js'
 /** A service has one address for life; more come from tests, and from programs that start services. */
 const MOST_IDLE = 16
 
-const channels = new Map<Transport, Map<string, Channel>>()
+const channels = new WeakMap<Transport, Map<string, Channel>>()
 
 /** The way to one service manager: one socket for all notifications of this thread, and the queue in front of it. */
 export interface Channel {

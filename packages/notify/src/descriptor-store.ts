@@ -3,8 +3,8 @@ import { type DescriptorSource, descriptorOf } from './descriptor-of.js'
 import { diagnostics } from './diagnostics.js'
 import { invalidArgType, NotifyError } from './errors.js'
 import { parseInteger } from './integer.js'
-import { notify, type NotifyOptions } from './notify.js'
-import { notifySocketOf, readVariable } from './service-environment.js'
+import { notify, notifyEach, type NotifyOptions } from './notify.js'
+import { notifySocketOf, readVariable, unsetVariables } from './service-environment.js'
 import { isSameOpenFile, StoredDescriptors } from './stored-descriptors.js'
 
 export interface RemoveFdsOptions extends Omit<NotifyOptions, 'fds'> {}
@@ -34,6 +34,9 @@ const stores = new Map<string, StoredDescriptors>()
  * descriptors stay yours: a server that is stored goes on serving. Removing and storing are two messages; a service that
  * ends between them has stored nothing.
  *
+ * It counts what this process has stored. What an earlier run has stored is not counted, and what the manager has dropped since, after a
+ * hang-up, is counted until {@link removeFds} or a `storeFds` of that name.
+ *
  * @param name For the descriptors: at most 255 printable ASCII characters without `:` and backslash.
  * @param sources One or several: numbers, servers and sockets of Node, objects with a number as `fd`.
  * @returns `false` if there is no service manager.
@@ -58,11 +61,12 @@ export async function storeFds(
   sources: DescriptorSource | readonly DescriptorSource[],
   options: StoreFdsOptions = {},
 ): Promise<boolean> {
-  const { poll, replace = true, ...rest } = options
+  const { poll, replace = true, unsetEnvironment = false, ...rest } = options
+  const { env = process.env } = options
+  if (unsetEnvironment) unsetVariables(env, 'NOTIFY_SOCKET')
   const fds = [sources].flat().map((source) => descriptorOf(source as DescriptorSource))
   const assignments: Assignments = { fdStore: true, fdName: checkName(name) }
   if (poll === false) assignments.fdPoll = false
-  const { env = process.env } = options
   const address = notifySocketOf(env)
   if (address === undefined) return await notify(assignments, { ...rest, fds })
 
@@ -70,16 +74,23 @@ export async function storeFds(
   const replaced = replace ? name : undefined
   checkDuplicates(fds, store, replaced)
   checkLimit(env, store.countWithout(replaced) + fds.length)
-  // Both before anything is awaited, so that nothing comes between them.
-  const { unsetEnvironment: _, ...withoutUnset } = rest
-  const removed = replace ? notify({ fdStoreRemove: true, fdName: name }, withoutUnset) : undefined
-  const stored = notify(assignments, { ...rest, fds })
-  if (replace) store.remove(name)
+  const removal = { assignments: { fdStoreRemove: true, fdName: name } as const }
+  const storing = { assignments, fds }
+  const sending = notifyEach(replace ? [removal, storing] : [storing], rest)
+  // Before anything is awaited, in the order of the calls, as they are sent.
+  const putBack = replace ? store.remove(name) : undefined
   const takeBack = store.add(name, fds)
-  const results = await Promise.allSettled([removed, stored])
-  const failed = results.find((result) => result.status === 'rejected')
+  let outcomes: PromiseSettledResult<unknown>[] | undefined
+  try {
+    outcomes = await sending
+  } catch (reason) {
+    // Nothing was sent.
+    outcomes = [{ status: 'rejected', reason }]
+  }
+  const failed = outcomes?.find((outcome) => outcome.status === 'rejected')
   if (failed === undefined) return true
   takeBack()
+  if (outcomes?.[0] === failed) putBack?.()
   throw failed.reason
 }
 
@@ -99,9 +110,15 @@ export async function storeFds(
 export async function removeFds(name: string, options: RemoveFdsOptions = {}): Promise<boolean> {
   const { env = process.env } = options
   const address = notifySocketOf(env)
-  const sent = await notify({ fdStoreRemove: true, fdName: checkName(name) }, options)
-  if (sent && address !== undefined) storeOf(address).remove(name)
-  return sent
+  const sending = notify({ fdStoreRemove: true, fdName: checkName(name) }, options)
+  // At once: what is stored after this call is not removed by it.
+  const putBack = address === undefined ? undefined : stores.get(address)?.remove(name)
+  try {
+    return await sending
+  } catch (error) {
+    putBack?.()
+    throw error
+  }
 }
 
 function storeOf(address: string): StoredDescriptors {

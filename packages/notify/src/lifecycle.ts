@@ -1,13 +1,14 @@
 import { isMainThread } from 'node:worker_threads'
 import type { Assignments } from './assignments.js'
+import { callBack } from './call-back.js'
 import { diagnostics } from './diagnostics.js'
 import { errnoFromName } from './errno-names.js'
-import { NotifyError } from './errors.js'
+import { invalidArgType, NotifyError } from './errors.js'
 import { type CommonOptions, notify } from './notify.js'
 import { notifySocketOf } from './service-environment.js'
 import { TimeoutExtension } from './timeout-extension.js'
-import { warnOnce } from './warn-once.js'
 import { type Watchdog, watchdog, type WatchdogOptions } from './watchdog.js'
+import { watchdogInterval } from './watchdog-interval.js'
 
 export interface LifecycleOptions
   extends
@@ -26,7 +27,7 @@ export interface LifecycleOptions
   reload?: () => Answer<string | void>
   /**
    * Ends the service, on `SIGTERM` or `SIGINT`, after `STOPPING=1`; meanwhile more time is asked for with `EXTEND_TIMEOUT_USEC=`.
-   * A number is the exit code. When it throws, the exit code is 1, and the status and `ERRNO=` tell the error.
+   * A whole number is the exit code. When it throws, the exit code is 1, and the status and `ERRNO=` tell the error.
    */
   stop?: (signal: StopSignal) => Answer<number | void>
   /** For how long `stop` may have its time extended, in milliseconds; then `TimeoutStopSec=` counts. Default 5 minutes. */
@@ -69,7 +70,8 @@ export interface Lifecycle {
  *
  * @returns when the service has started, or has stopped before that.
  * @throws What `start` throws; the status and `ERRNO=` have told it. What {@link notify} throws if `READY=1` cannot be sent, as
- *   the service manager would wait for it in vain. NotifyError `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, which gets no signals.
+ *   the service manager would wait for it in vain. What {@link watchdogInterval} throws, before the start. NotifyError
+ *   `ERR_NOTIFY_MAIN_THREAD_ONLY` in a Worker, which gets no signals.
  * @example
  * <!-- expect: READY=1, STATUS=Serving on port 8080
  *      request: / Hello
@@ -102,6 +104,8 @@ export async function lifecycle(options: LifecycleOptions): Promise<Lifecycle> {
       'lifecycle() must be called in the main thread: a Worker gets no signals',
     )
   }
+  // Not only when the service has started, and the manager has been told so.
+  watchdogInterval(options.env && { env: options.env })
   const service = new ServiceLifecycle(options)
   await service.start()
   return {
@@ -115,12 +119,14 @@ const log = diagnostics('sdbridge:notify:lifecycle')
 const FIVE_MINUTES_MS = 300_000
 /** Two SIGINT within this time are one: npm passes on what the terminal has sent to its child already. */
 const IMPATIENCE_MS = 1000
+const LAST_WORDS_MS = 1000
 
 class ServiceLifecycle {
   readonly stopped: Promise<number>
   readonly #options: LifecycleOptions
   readonly #startAbort = new AbortController()
   readonly #handlers: (readonly [NodeJS.Signals, () => void])[] = []
+  #phase: 'starting' | 'started' | 'failed' = 'starting'
   #starting: Promise<unknown> = Promise.resolve()
   #watchdog: Watchdog | undefined
   #reloading: Promise<void> | undefined
@@ -158,12 +164,8 @@ class ServiceLifecycle {
   }
 
   reload(): Promise<void> {
-    if (this.#reloading === undefined) {
-      this.#reloading = this.#reloadAll().finally(() => (this.#reloading = undefined))
-    } else {
-      this.#reloadAgain = true
-    }
-    return this.#reloading
+    if (this.#reloading !== undefined) this.#reloadAgain = true
+    return (this.#reloading ??= this.#reloadAll())
   }
 
   stop(): Promise<number> {
@@ -173,10 +175,14 @@ class ServiceLifecycle {
   async #start(): Promise<void> {
     try {
       const text = await this.#options.start?.(this.#startAbort.signal)
+      this.#phase = 'started'
       if (this.#stopping !== undefined) return
       await this.#notify({ ready: true, ...statusOf(text) })
+      // That may have had to wait.
+      if (this.#stopping !== undefined) return
       this.#watchdog = watchdog({ ...this.#options, onError: (error) => this.#report(error) })
     } catch (error) {
+      this.#phase = 'failed'
       if (this.#stopping === undefined) {
         this.#release()
         // Who cannot be reached for READY=1 cannot be told this either.
@@ -187,11 +193,16 @@ class ServiceLifecycle {
   }
 
   async #reloadAll(): Promise<void> {
-    await this.#starting
-    do {
-      this.#reloadAgain = false
-      if (this.#stopping === undefined) await this.#reloadOnce()
-    } while (this.#reloadAgain)
+    try {
+      await this.#starting
+      do {
+        this.#reloadAgain = false
+        if (this.#stopping === undefined && this.#phase === 'started') await this.#reloadOnce()
+      } while (this.#reloadAgain)
+    } finally {
+      // In the same turn as the last look: who calls from now on starts another one.
+      this.#reloading = undefined
+    }
   }
 
   async #reloadOnce(): Promise<void> {
@@ -240,7 +251,7 @@ class ServiceLifecycle {
     const code = await this.#outcomeOfStop(signal)
     extension.end()
     this.#release()
-    exit(code)
+    callBack(exit, code)
     this.#resolveStopped(code)
     return code
   }
@@ -248,22 +259,36 @@ class ServiceLifecycle {
   async #outcomeOfStop(signal: StopSignal): Promise<number> {
     // In the next turn, when #stopping is known to those who hear of it.
     await Promise.resolve()
-    this.#startAbort.abort(new Error(`${signal} has come before the service had started`))
+    if (this.#phase === 'starting') {
+      this.#startAbort.abort(new Error(`${signal} has come before the service had started`))
+    }
     try {
       await this.#starting
-      const code = (await this.#options.stop?.(signal)) ?? 0
-      await this.#say({ exitStatus: code & 0xff })
+      const code = exitCodeOf(await this.#options.stop?.(signal))
+      await this.#sayLast({ exitStatus: code & 0xff })
       return code
     } catch (error) {
       this.#report(error)
-      await this.#say({ ...failure('Stopping failed', error), exitStatus: 1 })
+      await this.#sayLast({ ...failure('Stopping failed', error), exitStatus: 1 })
       return 1
     }
   }
 
-  async #notify(assignments: Assignments): Promise<void> {
+  // A manager that does not read must not keep the process from its end.
+  async #sayLast(assignments: Assignments): Promise<void> {
+    const signal = AbortSignal.timeout(LAST_WORDS_MS)
+    await this.#notify(assignments, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#report(error)
+    })
+  }
+
+  async #notify(assignments: Assignments, signal?: AbortSignal): Promise<void> {
     const { env, transport } = this.#options
-    await notify(assignments, { ...(env && { env }), ...(transport && { transport }) })
+    await notify(assignments, {
+      ...(env && { env }),
+      ...(transport && { transport }),
+      ...(signal && { signal }),
+    })
   }
 
   async #say(assignments: Assignments): Promise<void> {
@@ -276,7 +301,7 @@ class ServiceLifecycle {
 
   #report(error: unknown): void {
     const { onError = warn } = this.#options
-    onError(error)
+    callBack(onError, error)
   }
 
   #on(signal: NodeJS.Signals, handler: () => void): void {
@@ -293,12 +318,21 @@ function statusOf(text: unknown): Assignments {
   return typeof text === 'string' ? { status: text } : {}
 }
 
+// What is no number is a result that is not meant for us, as of `stop: () => server.close()`.
+function exitCodeOf(answer: unknown): number {
+  if (typeof answer !== 'number') return 0
+  if (!Number.isInteger(answer)) throw invalidArgType('exit code', 'a whole number', answer)
+  return answer
+}
+
 function failure(what: string, error: unknown): Assignments {
   const { errno, code } = (error ?? {}) as { errno?: unknown; code?: unknown }
-  const known = typeof errno === 'number' ? Math.abs(errno) : errnoFromName(String(code))
+  // Those of the system are negative in Node; a positive one may be of anything, a database for example.
+  const isOfSystem = typeof errno === 'number' && errno < 0 && errno >= -4095
+  const known = isOfSystem ? -errno : errnoFromName(String(code))
   return {
     status: `${what}: ${messageOf(error)}`,
-    ...(known !== undefined && known <= 4095 && { errno: known }),
+    ...(known !== undefined && { errno: known }),
   }
 }
 
@@ -310,6 +344,7 @@ function setExitCode(code: number): void {
   process.exitCode = code
 }
 
+// Each time: a reload that fails once more is news.
 function warn(error: unknown): void {
-  warnOnce('NOTIFY_LIFECYCLE', messageOf(error))
+  process.emitWarning(messageOf(error), { type: 'NotifyWarning', code: 'NOTIFY_LIFECYCLE' })
 }

@@ -1,5 +1,6 @@
 import type { Assignments } from './assignments.js'
 import { type Channel, channelTo } from './channel.js'
+import { checkTimeout } from './check-timeout.js'
 import { NotifyError } from './errors.js'
 import { outgoingMessages } from './outgoing-messages.js'
 import { withReloadStamp } from './reload-stamp.js'
@@ -93,6 +94,27 @@ export async function notifyInBackground(
 }
 
 /**
+ * Sends several notifications in this order, and nothing between them. None is sent if there is a mistake in one of them, or no
+ * place for all.
+ *
+ * @returns What came of each; `undefined` if there is no service manager.
+ */
+export async function notifyEach(
+  notifications: readonly Notification[],
+  options: Omit<NotifyOptions, 'fds'>,
+): Promise<PromiseSettledResult<unknown>[] | undefined> {
+  const prepared: Prepared[] = []
+  for (const { assignments, fds = NONE } of notifications) {
+    const each = prepare(assignments, { ...options, fds })
+    if (each !== undefined) prepared.push(each)
+  }
+  const [first] = prepared
+  if (first === undefined) return undefined
+  first.channel.queue.checkRoomFor(prepared.reduce((sum, { messages }) => sum + messages.length, 0))
+  return await Promise.allSettled(prepared.map(async (each) => await sendAll(each, options.signal)))
+}
+
+/**
  * Does what {@link notify} does, and returns when it is done: for the way out of a process, where nothing asynchronous happens
  * any more (`process.on('exit')`). What waits already is sent first.
  *
@@ -110,10 +132,19 @@ export async function notifyInBackground(
 export function notifySync(assignments: Assignments, options: NotifySyncOptions = {}): boolean {
   const { timeoutMs = 1000 } = options
   const prepared = prepare(assignments, options)
+  checkTimeout(timeoutMs)
   if (prepared === undefined) return false
-  for (const message of prepared.messages) prepared.channel.queue.sendSync(message, timeoutMs)
+  const deadline = performance.now() + timeoutMs
+  for (const message of prepared.messages) {
+    prepared.channel.queue.sendSync(message, Math.max(deadline - performance.now(), 0))
+  }
   afterSending(assignments, options)
   return true
+}
+
+interface Notification {
+  readonly assignments: Assignments
+  readonly fds?: readonly number[]
 }
 
 interface Prepared {
@@ -163,7 +194,13 @@ function sendAll(
   if (messages.length === 1) return queue.send(only!, signal)
   // All or none.
   queue.checkRoomFor(messages.length)
-  return Promise.all(messages.map(async (message) => await queue.send(message, signal)))
+  return allOf(messages.map(async (message) => await queue.send(message, signal)))
+}
+
+// Not settled before the last is, as long as which the descriptors are borrowed.
+async function allOf(sent: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(sent)).find(({ status }) => status === 'rejected')
+  if (failed !== undefined) throw (failed as PromiseRejectedResult).reason
 }
 
 function afterSending({ watchdogUsec }: Assignments, { env = process.env }: NotifyOptions): void {

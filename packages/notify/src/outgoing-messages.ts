@@ -19,7 +19,8 @@ export function outgoingMessages(
 ): readonly Outgoing[] {
   checkFds(fds)
   const credentials = credentialsFor(pid)
-  const first = assignments?.fdStore ? fds.slice(0, MESSAGE_MAX_FDS) : fds
+  // A copy, as it may wait, and the caller's array may be changed meanwhile.
+  const first = assignments?.fdStore ? fds.slice(0, MESSAGE_MAX_FDS) : fds.slice()
   const messages = [{ data: encodeMessage(assignments, first.length), fds: first, credentials }]
   if (first.length === fds.length) return messages
 

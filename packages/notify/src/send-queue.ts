@@ -1,4 +1,5 @@
 import { NotifyError } from './errors.js'
+import { onAbort } from './on-abort.js'
 import type { Outgoing, Outlet } from './transport.js'
 
 interface Waiting extends Outgoing {
@@ -54,9 +55,11 @@ export class SendQueue {
   /**
    * Sends all that waits and then this one, and returns when that is done. What is on its way already is not waited for.
    *
-   * @throws What the outlet throws; NotifyError `ERR_NOTIFY_TIMEOUT` if there is no room for so long.
+   * @throws What the outlet throws; NotifyError `ERR_NOTIFY_TIMEOUT` if there is no room for so long, `ERR_NOTIFY_UNSUPPORTED` if the
+   *   outlet cannot do so.
    */
   sendSync(message: Outgoing, timeoutMs: number): void {
+    if (this.#busy && this.#outlet.sendSync === undefined) throw notSynchronous()
     const deadline = performance.now() + timeoutMs
     for (let next = this.#waiting[0]; next !== undefined; next = this.#waiting[0]) {
       try {
@@ -70,7 +73,11 @@ export class SendQueue {
       // Each takes its time there, and none is left.
       if (this.#outlet.sendSync !== undefined && performance.now() > deadline) break
     }
-    if (this.#waiting.length > 0) throw timedOut()
+    if (this.#waiting.length > 0) {
+      // Again, as the outlet may have connected anew, and the waiting ended with its old socket.
+      if (!this.#busy) this.#outlet.onceRoom(() => this.#drain())
+      throw timedOut()
+    }
     this.#outlet.onceRoom(undefined)
     if (!this.#sendBy(deadline, message)) throw timedOut()
   }
@@ -86,12 +93,18 @@ export class SendQueue {
       this.#outlet.sendSync(message, Math.max(deadline - performance.now(), 0))
       return true
     }
-    for (let pauseMs = 1; this.#outlet.trySend(message) !== true; pauseMs *= 2) {
+    for (let pauseMs = 1; ; pauseMs *= 2) {
+      const sent = this.#outlet.trySend(message)
+      if (sent === true) return true
+      if (sent !== false) {
+        // It is on its way. Trying again would send it again.
+        this.#follow(sent).catch(() => {})
+        throw notSynchronous()
+      }
       const leftMs = deadline - performance.now()
       if (leftMs <= 0) return false
       Atomics.wait(PAUSE, 0, 0, Math.min(pauseMs, LONGEST_PAUSE_MS, leftMs))
     }
-    return true
   }
 
   async #follow(sent: Promise<void>, signal?: AbortSignal): Promise<void> {
@@ -109,27 +122,32 @@ export class SendQueue {
     // tries again.
     if (!this.#busy) this.#outlet.onceRoom(() => this.#drain())
     const supersededBy = kindOf(message)
-    this.#supersede(supersededBy)
+    const older = this.#waiting.find(
+      (waiting) => supersededBy !== undefined && waiting.supersededBy === supersededBy,
+    )
     const limit = isState(message) ? QUEUE_LIMIT_OF_STATES : QUEUE_LIMIT
-    if (this.#waiting.length >= limit) {
+    // What takes the place of another needs none of its own; refused, both would be lost.
+    if (older === undefined && this.#waiting.length >= limit) {
       this.#report(message, 'is refused, as too many wait')
       throw queueFull(this.#waiting.length)
     }
+    if (older !== undefined) this.#leaveOut(older)
     await new Promise<void>((resolve, reject) => {
-      const onAbort = (): void => {
-        this.#withdraw(waiting)
-        waiting.settle(signal!.reason)
-      }
+      const forget =
+        signal &&
+        onAbort(signal, () => {
+          this.#withdraw(waiting)
+          waiting.settle(signal.reason)
+        })
       const waiting: Waiting = {
         ...message,
         supersededBy,
         settle: (error) => {
-          signal?.removeEventListener('abort', onAbort)
+          forget?.()
           if (error === undefined) resolve()
           else reject(error)
         },
       }
-      signal?.addEventListener('abort', onAbort, { once: true })
       this.#waiting.push(waiting)
       this.#keepAlive()
     })
@@ -153,11 +171,8 @@ export class SendQueue {
     this.#keepAlive()
   }
 
-  #supersede(kind: Waiting['supersededBy']): void {
-    if (kind === undefined) return
-    const index = this.#waiting.findIndex((older) => older.supersededBy === kind)
-    if (index === -1) return
-    const older = this.#waiting.splice(index, 1)[0]!
+  #leaveOut(older: Waiting): void {
+    this.#waiting.splice(this.#waiting.indexOf(older), 1)
     this.#report(older, 'is left out, as a later one waits')
     older.settle()
   }
@@ -205,9 +220,7 @@ function queueFull(count: number): NotifyError {
 
 async function rejectionOf(signal: AbortSignal, ended: Promise<void>): Promise<never> {
   return await new Promise((_, reject) => {
-    const onAbort = (): void => reject(signal.reason)
-    signal.addEventListener('abort', onAbort, { once: true })
-    const forget = (): void => signal.removeEventListener('abort', onAbort)
+    const forget = onAbort(signal, () => reject(signal.reason))
     ended.then(forget, forget)
   })
 }
@@ -216,5 +229,12 @@ function timedOut(): NotifyError {
   return new NotifyError(
     'ERR_NOTIFY_TIMEOUT',
     'the service manager has taken no messages for all that time: it is busy or stopped',
+  )
+}
+
+function notSynchronous(): NotifyError {
+  return new NotifyError(
+    'ERR_NOTIFY_UNSUPPORTED',
+    'this transport cannot send while its caller waits: a message is on its way, and may arrive or not',
   )
 }

@@ -24,8 +24,13 @@ export class StoredDescriptors {
     }
   }
 
-  remove(name: string): void {
+  /** Returns what puts them back. */
+  remove(name: string): () => void {
+    const removed = this.#stored.filter((stored) => stored.name === name)
     this.#stored = this.#stored.filter((stored) => stored.name !== name)
+    return () => {
+      this.#stored = [...removed, ...this.#stored]
+    }
   }
 }
 

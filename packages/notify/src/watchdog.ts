@@ -1,8 +1,10 @@
 import { isMainThread } from 'node:worker_threads'
+import { callBack } from './call-back.js'
 import { diagnostics } from './diagnostics.js'
 import { NotifyError } from './errors.js'
 import { HealthCheck, type Health } from './health-check.js'
 import { type CommonOptions, notifyInBackground } from './notify.js'
+import { onAbort } from './on-abort.js'
 import { warnOnce } from './warn-once.js'
 import { onWatchdogInterval, watchdogInterval } from './watchdog-interval.js'
 
@@ -105,10 +107,8 @@ class KeepAlive {
     // First, as it may throw.
     const intervalMs = watchdogInterval({ env: this.#env })
     if (signal?.aborted === true) return
-    const stop = (): void => this.stop()
-    signal?.addEventListener('abort', stop, { once: true })
+    if (signal !== undefined) this.#forget.push(onAbort(signal, () => this.stop()))
     this.#forget.push(
-      () => signal?.removeEventListener('abort', stop),
       onWatchdogInterval(this.#env, () => this.#follow(watchdogInterval({ env: this.#env }))),
     )
     this.#follow(intervalMs)
@@ -149,7 +149,7 @@ class KeepAlive {
     const { onUnhealthy, whenUnhealthy = 'withhold' } = this.#options
     log()('not healthy: %s', health.message)
     if (whenUnhealthy === 'trigger') this.#send('trigger')
-    onUnhealthy?.(health)
+    callBack(onUnhealthy, health)
   }
 
   #send(watchdogState: true | 'trigger'): void {
@@ -157,7 +157,7 @@ class KeepAlive {
     const options = { env: this.#env, ...(transport !== undefined && { transport }) }
     notifyInBackground({ watchdog: watchdogState }, options).catch((error: unknown) => {
       log()('%s could not be sent: %o', watchdogState === true ? 'a ping' : 'trigger', error)
-      onError(error)
+      callBack(onError, error)
     })
   }
 }

@@ -77,6 +77,15 @@ describe('barrier', () => {
     await expect(barrier({ env, signal: controller.signal })).rejects.toThrow('enough')
   })
 
+  test('is given up for no reason at all', async () => {
+    const inbox = new Inbox()
+    inbox.receiver.pause()
+    const controller = new AbortController()
+    const asked = barrier({ env: inbox.env, signal: controller.signal })
+    controller.abort(null)
+    expect(await asked.catch((reason: unknown) => reason)).toBeNull()
+  })
+
   test('a manager that ends meanwhile has answered', async () => {
     // As with libsystemd: the kernel closes the pipe.
     const inbox = new Inbox()
@@ -116,8 +125,10 @@ s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 s.setsockopt(socket.SOL_SOCKET, 83, 0)
 if len(sys.argv) > 1:
     s.bind(sys.argv[1])
-    print('bound', flush=True)
-    print(s.recv(100).decode(), flush=True)`
+    sys.stdout.write('bound\\n')
+    sys.stdout.flush()
+    sys.stdout.write(s.recv(100).decode() + '\\n')
+    sys.stdout.flush()`
 
 describe.runIf(works(PYTHON, '-c', REFUSES_DESCRIPTORS))('a receiver without descriptors', () => {
   test('does not support barriers, and the service is none the worse', async () => {

@@ -6,7 +6,9 @@ import { createServer as createHttpServer, get } from 'node:http'
 import { connect, createServer, type Server } from 'node:net'
 import { closeFd, closeForeignFds, pipe } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { notify, removeFds, storeFds } from '../src/index.js'
+import { barrier, notify, ready, removeFds, storeFds } from '../src/index.js'
+import { QUEUE_LIMIT_OF_STATES } from '../src/send-queue.js'
+import { makeBusy } from './busy-manager.js'
 import { Inbox } from './inbox.js'
 
 describe('storeFds', () => {
@@ -124,6 +126,15 @@ describe('storeFds', () => {
     await storeFds('write', writeFd, { env })
   })
 
+  test('of a file whose other descriptor was stored and closed is no duplicate', async () => {
+    const { env } = inboxOfStore()
+    const fd = openSync('/dev/null', 'r')
+    const other = ownFd()
+    await storeFds('one', fd, { env })
+    closeSync(fd)
+    expect(await storeFds('two', other, { env })).toBe(true)
+  })
+
   test('counts what it has stored against $FDSTORE', async () => {
     const inbox = inboxOfStore()
     const env = { ...inbox.env, FDSTORE: '3' }
@@ -179,6 +190,52 @@ describe('storeFds', () => {
     expect(inbox.fds).toHaveLength(600)
   })
 
+  test('removes nothing when there is a mistake in what it is to store', async () => {
+    const inbox = inboxOfStore()
+    const { env } = inbox
+    await expect(storeFds('web', [], { env })).rejects.toMatchObject({ assignment: 'FDSTORE' })
+    expect(await barrier({ env })).toBe('passed')
+    expect(inbox.said).toEqual([])
+  })
+
+  test('removes nothing when there is no place to store as well', async () => {
+    const inbox = inboxOfStore()
+    await makeBusy(inbox)
+    const { env } = inbox
+    const waiting = Array.from({ length: QUEUE_LIMIT_OF_STATES - 1 }, () =>
+      ready(undefined, { env }),
+    )
+    await expect(storeFds('web', ownFd(), { env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_QUEUE_FULL',
+    })
+    inbox.receiver.resume()
+    await Promise.all(waiting)
+    expect(await barrier({ env })).toBe('passed')
+    expect(inbox.said).not.toContainEqual({ fdStoreRemove: true, fdName: 'web' })
+  })
+
+  test('that failed leaves what was stored before', async () => {
+    const inbox = inboxOfStore()
+    const env = { ...inbox.env, FDSTORE: '1' }
+    await storeFds('a', ownFd(), { env })
+    const signal = AbortSignal.abort()
+    await expect(storeFds('a', ownFd(), { env, signal })).rejects.toThrow('aborted')
+    await expect(removeFds('a', { env, signal })).rejects.toThrow('aborted')
+    await expect(storeFds('b', ownFd(), { env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_FDSTORE_FULL',
+    })
+  })
+
+  test('right after a removal that nobody has waited for is counted', async () => {
+    const inbox = inboxOfStore()
+    const env = { ...inbox.env, FDSTORE: '1' }
+    await storeFds('a', ownFd(), { env })
+    await Promise.all([removeFds('a', { env }), storeFds('a', ownFd(), { env })])
+    await expect(storeFds('b', ownFd(), { env })).rejects.toMatchObject({
+      code: 'ERR_NOTIFY_FDSTORE_FULL',
+    })
+  })
+
   test('without a service manager does nothing', async () => {
     expect(await storeFds('a', ownFd(), { env: {} })).toBe(false)
     expect(await removeFds('a', { env: {} })).toBe(false)
@@ -188,7 +245,7 @@ describe('storeFds', () => {
   test('that failed is not counted', async () => {
     const env = { NOTIFY_SOCKET: '@sdbridge-nobody-has-this', FDSTORE: '1' }
     for (let round = 0; round < 3; round++) {
-      await expect(storeFds('a', ownFd(), { env })).rejects.toMatchObject({
+      await expect(storeFds('a', ownFd(), { env, replace: false })).rejects.toMatchObject({
         code: 'ERR_NOTIFY_SEND_FAILED',
       })
     }

@@ -30,6 +30,10 @@ describe('unsetEnvironment', () => {
       (env: NodeJS.ProcessEnv) => notify({ fdName: 'x' }, { env, unsetEnvironment: true }),
       (env: NodeJS.ProcessEnv) => barrier({ env, unsetEnvironment: true }),
       (env: NodeJS.ProcessEnv) => storeFds('x', 0, { env, unsetEnvironment: true }),
+      (env: NodeJS.ProcessEnv) => barrier({ env, unsetEnvironment: true, timeoutMs: -1 }),
+      (env: NodeJS.ProcessEnv) =>
+        barrier({ env, unsetEnvironment: true, signal: AbortSignal.abort() }),
+      (env: NodeJS.ProcessEnv) => storeFds('x', -1, { env, unsetEnvironment: true }),
       async (env: NodeJS.ProcessEnv) =>
         notifySync({ ready: true }, { env, unsetEnvironment: true }),
     ]

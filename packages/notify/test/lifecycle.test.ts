@@ -147,6 +147,152 @@ describe('the lifecycle of a service', () => {
     expect(inbox.said).toEqual([{ ready: true }, STAMP, { ready: true, status: 'reloaded' }])
   })
 
+  test('SIGHUP during a start that fails: nothing is reloaded, and READY=1 is not said', async () => {
+    const inbox = new Inbox()
+    const program = service(
+      inbox,
+      `const timer = setTimeout(() => {}, 60_000)
+      process.once('SIGUSR2', () => clearTimeout(timer))
+      const error = await lifecycle({
+        async start() { console.log('starting'); await once(process, 'SIGUSR1'); throw new Error('too bad') },
+        reload: () => console.log('reloading'),
+      }).catch((reason) => reason)
+      const left = ['SIGHUP', 'SIGTERM', 'SIGINT'].filter((signal) => process.listenerCount(signal) > 0)
+      console.log(error.message, left.length)`,
+    )
+    await program.prints('starting')
+    program.child.kill('SIGHUP')
+    await new Promise((resolve) => setTimeout(resolve, 50))
+    program.child.kill('SIGUSR1')
+    await program.prints('too bad')
+    program.child.kill('SIGUSR2')
+    expect(await program.ended).toEqual({ code: 0, signal: null })
+    expect(program.stdout).toBe('starting\ntoo bad 0\n')
+    expect(inbox.said).toEqual([{ status: 'Start failed: too bad' }])
+  })
+
+  test('a stop while READY=1 waits for a busy manager: no ping follows STOPPING=1', async () => {
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
+    const program = new Program(
+      `${IMPORTS}
+      const timer = setInterval(() => {}, 1000)
+      process.once('SIGTERM', () => console.log('SIGTERM'))
+      await lifecycle({
+        start: () => console.log('starting'),
+        stop: () => new Promise((resolve) => setTimeout(() => { clearInterval(timer); resolve() }, 100)),
+      })
+      console.log('stopped', process.exitCode)`,
+      { ...inbox.env, WATCHDOG_USEC: '20000' },
+    )
+    await program.prints('starting')
+    program.child.kill('SIGTERM')
+    await program.prints('SIGTERM')
+    inbox.receiver.resume()
+    expect(await program.ended).toEqual({ code: 0, signal: null })
+    expect(program.stdout).toContain('stopped 0')
+    expect(inbox.said.slice(kernelQueue)).toEqual([{ ready: true }, STOPPING, { exitStatus: 0 }])
+  })
+
+  test('a start that does not care for its signal, and a stop meanwhile: READY=1 is not said', async () => {
+    const inbox = new Inbox()
+    const program = service(
+      inbox,
+      `const timer = setInterval(() => {}, 1000)
+      await lifecycle({
+        start: async () => { console.log('starting'); await once(process, 'SIGUSR1'); console.log('started') },
+        stop: () => { console.log('stop'); clearInterval(timer) },
+      })`,
+    )
+    await program.prints('starting')
+    program.child.kill('SIGTERM')
+    await inbox.until(1)
+    program.child.kill('SIGUSR1')
+    expect(await program.ended).toEqual({ code: 0, signal: null })
+    expect(program.stdout).toBe('starting\nstarted\nstop\n')
+    expect(inbox.said).toEqual([STOPPING, { exitStatus: 0 }])
+  })
+
+  test('the signal of a start that has ended is left alone by a stop', async () => {
+    const inbox = new Inbox()
+    const program = service(
+      inbox,
+      `const timer = setInterval(() => {}, 1000)
+      await lifecycle({
+        start: (signal) => signal.addEventListener('abort', () => console.log('aborted')),
+        stop: () => clearInterval(timer),
+      })`,
+    )
+    await inbox.until(1)
+    program.child.kill('SIGTERM')
+    expect(await program.ended).toEqual({ code: 0, signal: null })
+    expect(program.stdout).toBe('')
+  })
+
+  test('a watchdog interval that is no number is found before the start', async () => {
+    const inbox = new Inbox()
+    const program = new Program(
+      `${IMPORTS}
+      await lifecycle({ start: () => console.log('starting') }).catch(({ code }) => console.log(code))`,
+      { ...inbox.env, WATCHDOG_USEC: 'soon' },
+    )
+    expect(await program.ended).toEqual({ code: 0, signal: null })
+    expect(program.stdout).toBe('ERR_NOTIFY_WATCHDOG_ENVIRONMENT\n')
+    expect(inbox.said).toEqual([])
+  })
+
+  test.each([
+    ['the server that it closed', 'server.close()', 0],
+    ['half a code', '(server.close(), 0.5)', 1],
+  ])('a stop that returns %s', async (_what, returned, code) => {
+    const inbox = new Inbox()
+    const program = service(
+      inbox,
+      `const server = createServer().listen(0)
+      const { stopped } = await lifecycle({ stop: () => ${returned} })
+      console.log(await stopped)`,
+    )
+    await inbox.until(1)
+    program.child.kill('SIGTERM')
+    expect(await program.ended).toEqual({ code, signal: null })
+    expect(program.stdout).toBe(`${code}\n`)
+    expect(inbox.said.at(-1)).toMatchObject({ exitStatus: code })
+  })
+
+  test('what onError and exit throw is an uncaught exception, and keeps no state from being said', async () => {
+    const inbox = new Inbox()
+    const program = service(
+      inbox,
+      `process.on('uncaughtException', ({ message }) => console.log(message))
+      const timer = setInterval(() => {}, 1000)
+      const { stopped } = await lifecycle({
+        reload() { throw new Error('no such file') },
+        stop() { clearInterval(timer); throw new Error('could not save') },
+        onError({ message }) { throw new Error('heard: ' + message) },
+        exit(code) { throw new Error('exit ' + code) },
+      })
+      console.log('stopped', await stopped)`,
+    )
+    await inbox.until(1)
+    await reload(inbox, program, 3)
+    program.child.kill('SIGTERM')
+    await program.ended
+    expect(program.stdout.split('\n').toSorted()).toEqual([
+      '',
+      'exit 1',
+      'heard: could not save',
+      'heard: no such file',
+      'stopped 1',
+    ])
+    expect(inbox.said).toEqual([
+      { ready: true },
+      STAMP,
+      { ready: true, status: 'Reload failed: no such file' },
+      STOPPING,
+      { status: 'Stopping failed: could not save', exitStatus: 1 },
+    ])
+  })
+
   test('a stop during a reload: the reload is not said to be over', async () => {
     const inbox = new Inbox()
     const program = service(
@@ -269,7 +415,8 @@ describe('the lifecycle of a service', () => {
     program.child.kill('SIGINT')
     program.child.kill('SIGTERM')
     await new Promise((resolve) => setTimeout(resolve, 1100))
-    expect(program.child.exitCode).toBeNull()
+    // The code alone is null for a process that a signal has ended, too.
+    expect([program.child.exitCode, program.child.signalCode]).toEqual([null, null])
     program.child.kill('SIGINT')
     expect(await program.ended).toEqual({ code: null, signal: 'SIGINT' })
     expect(program.stdout).toBe('stop\n')
@@ -297,6 +444,55 @@ describe('the lifecycle of a service', () => {
     program.child.kill('SIGTERM')
     await program.ended
     expect(inbox.said.slice(count)).toEqual([STOPPING, { exitStatus: 0 }])
+  })
+
+  test('the watchdog rests while a healthy service stops', async () => {
+    const inbox = new Inbox()
+    const program = new Program(
+      `${IMPORTS}
+      const timer = setInterval(() => {}, 1000)
+      await lifecycle({
+        stop: () => new Promise((resolve) => setTimeout(() => { clearInterval(timer); resolve(-1) }, 100)),
+      })`,
+      { ...inbox.env, WATCHDOG_USEC: '20000' },
+    )
+    await inbox.until(4)
+    program.child.kill('SIGTERM')
+    expect(await program.ended).toEqual({ code: 255, signal: null })
+    const stopping = inbox.said.findIndex((said) => 'stopping' in (said as object))
+    expect(inbox.said.slice(stopping)).toEqual([STOPPING, { exitStatus: 255 }])
+  })
+
+  test('the environment is the one that is given, and pings that cannot be sent are heard of', async () => {
+    const inbox = new Inbox()
+    const program = new Program(
+      `${IMPORTS}
+      const env = { NOTIFY_SOCKET: '${inbox.receiver.address}', WATCHDOG_USEC: '20000' }
+      const timer = setInterval(() => {}, 1000)
+      await lifecycle({ env, onError: ({ code }) => { console.log(code); clearInterval(timer) } })`,
+      {},
+    )
+    await inbox.until(2)
+    inbox.receiver.close()
+    await program.prints('ERR_NOTIFY_SEND_FAILED')
+    expect(await program.ended).toEqual({ code: 0, signal: null })
+    expect(program.stderr).toBe('')
+    expect(inbox.said[0]).toEqual({ ready: true })
+  })
+
+  test.each([
+    ['{ errno: -13 }', 13],
+    ['{ errno: 70_000 }', undefined],
+    ["{ code: 'ENOSPC' }", 28],
+    ["{ code: 'ERR_OF_OURS' }", undefined],
+  ])('the errno of a start that failed with %s', async (properties, errno) => {
+    const inbox = new Inbox()
+    const program = service(
+      inbox,
+      `await lifecycle({ start() { throw Object.assign(new Error('no'), ${properties}) } }).catch(() => {})`,
+    )
+    await program.ended
+    expect(inbox.said).toEqual([{ status: 'Start failed: no', ...(errno && { errno }) }])
   })
 
   test('reload() and stop() do what the signals do', async () => {

@@ -78,6 +78,21 @@ describe('notifySync', () => {
   })
 })
 
+describe('notifySync, timeoutMs', () => {
+  test.each([-1, Number.NaN, '5' as unknown as number])('%s is refused', (timeoutMs) => {
+    expect(() => notifySync({ stopping: true }, { env: {}, timeoutMs })).toThrow(TypeError)
+  })
+
+  test('is for all messages of a call', async () => {
+    const inbox = new Inbox()
+    await makeBusy(inbox)
+    const options = { env: inbox.env, fds: Array<number>(600).fill(0), timeoutMs: 30 }
+    expect(() => notifySync({ fdStore: true }, options)).toThrow(
+      expect.objectContaining({ code: 'ERR_NOTIFY_TIMEOUT' }),
+    )
+  })
+})
+
 describe('process.exit()', () => {
   test('gives up what waits, and keeps what the kernel has', async () => {
     const inbox = new Inbox()

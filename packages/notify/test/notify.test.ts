@@ -1,5 +1,5 @@
 import { execFile, spawnSync } from 'node:child_process'
-import { chmodSync, closeSync, fstatSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, fstatSync, mkdirSync, openSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -112,6 +112,40 @@ describe('the address', () => {
     await status('two', { env: second.env })
     await second.until(1)
     expect(second.said).toEqual([{ status: 'two' }])
+  })
+})
+
+test('a ping that says more than a ping says it all', async () => {
+  const inbox = new Inbox()
+  await notify({ watchdog: true, status: 'alive' }, { env: inbox.env })
+  await inbox.until(1)
+  expect(inbox.said).toEqual([{ watchdog: true, status: 'alive' }])
+})
+
+describe('a manager that is not there, or comes anew', () => {
+  test('keeps a socket only while it is one of the latest', async () => {
+    const before = readdirSync('/proc/self/fd').length
+    const inboxes = Array.from({ length: 40 }, () => new Inbox())
+    const withInboxes = readdirSync('/proc/self/fd').length
+    for (const { env } of inboxes) await notify({ ready: true }, { env })
+    expect(readdirSync('/proc/self/fd').length - withInboxes).toBeLessThanOrEqual(20)
+    expect(withInboxes).toBeGreaterThan(before)
+  })
+
+  test('costs no descriptor', async () => {
+    const path = join(temporaryDirectory(), 'notify')
+    const env = { NOTIFY_SOCKET: path }
+    const round = async (): Promise<number> => {
+      await expect(notify({ ready: true }, { env })).rejects.toThrow('ENOENT')
+      const inbox = new Inbox(path)
+      await notify({ ready: true }, { env })
+      await inbox.until(1)
+      inbox.receiver.close()
+      await expect(notify({ ready: true }, { env })).rejects.toThrow(/ENOENT|ECONNREFUSED/)
+      return readdirSync('/proc/self/fd').length
+    }
+    const first = await round()
+    for (let count = 0; count < 5; count++) expect(await round()).toBeLessThanOrEqual(first)
   })
 })
 

@@ -1,6 +1,6 @@
 import { closeForeignFds } from '@sdbridge/syscalls'
 import { describe, expect, test } from 'vitest'
-import { notify, ready, removeFds, status, stopping } from '../src/index.js'
+import { barrier, notify, ready, removeFds, status, stopping } from '../src/index.js'
 import { QUEUE_LIMIT, QUEUE_LIMIT_OF_STATES } from '../src/send-queue.js'
 import { makeBusy } from './busy-manager.js'
 import { Inbox } from './inbox.js'
@@ -87,11 +87,13 @@ describe('a service manager that takes no messages', () => {
       notify({ mainPid: 7 }, { env }),
       notify({ watchdog: 'trigger' }, { env }),
       notify({ extendTimeoutUsec: 5 }, { env }),
+      notify({ notifyAccess: 'all' }, { env }),
+      notify({ watchdogUsec: 0 }, { env: { ...env } }),
       stopping(undefined, { env }),
     )
     inbox.receiver.resume()
-    expect(await Promise.all(waiting)).toEqual(Array(QUEUE_LIMIT + 8).fill(true))
-    await inbox.until(kernelQueue + QUEUE_LIMIT + 8)
+    expect(await Promise.all(waiting)).toEqual(Array(QUEUE_LIMIT + 10).fill(true))
+    await inbox.until(kernelQueue + QUEUE_LIMIT + 10)
     expect(inbox.said.slice(kernelQueue + QUEUE_LIMIT)).toEqual([
       { ready: true, status: 'late' },
       { reloading: true, monotonicUsec: 1n },
@@ -100,6 +102,8 @@ describe('a service manager that takes no messages', () => {
       { mainPid: 7 },
       { watchdog: 'trigger' },
       { extendTimeoutUsec: 5n },
+      { notifyAccess: 'all' },
+      { watchdogUsec: 0n },
       { stopping: true },
     ])
     closeForeignFds(inbox.fds)
@@ -119,6 +123,76 @@ describe('a service manager that takes no messages', () => {
     await inbox.until(kernelQueue + QUEUE_LIMIT_OF_STATES)
   })
 
+  test('is told the latest status also when the places are taken', async () => {
+    const inbox = new Inbox()
+    await makeBusy(inbox)
+    const { env } = inbox
+    const waiting = Array.from({ length: QUEUE_LIMIT - 1 }, (_, index) => mark(inbox, index))
+    waiting.push(status('one', { env }))
+    waiting.push(ready(undefined, { env }), ready(undefined, { env }))
+    // Refused, it would have taken the first one with it.
+    waiting.push(status('two', { env }))
+    inbox.receiver.resume()
+    expect(await Promise.all(waiting)).toEqual(Array(QUEUE_LIMIT + 3).fill(true))
+    expect(await barrier({ env })).toBe('passed')
+    expect(inbox.said.at(-1)).toEqual({ status: 'two' })
+  })
+
+  test('is told all of a message that begins with a status, though a later one waits', async () => {
+    const inbox = new Inbox()
+    const kernelQueue = await makeBusy(inbox)
+    const { env } = inbox
+    const waiting = [
+      notify({ status: 'one', ready: true }, { env }),
+      notify({ status: 'two', ready: true }, { env }),
+      status('three', { env }),
+    ]
+    inbox.receiver.resume()
+    await Promise.all(waiting)
+    await inbox.until(kernelQueue + 3)
+    expect(inbox.said.slice(kernelQueue)).toEqual([
+      { status: 'one', ready: true },
+      { status: 'two', ready: true },
+      { status: 'three' },
+    ])
+  })
+
+  test('gets the descriptors that were given, whatever becomes of the array', async () => {
+    const inbox = new Inbox()
+    await makeBusy(inbox)
+    const { env } = inbox
+    const fds = [0]
+    const sent = notify({ mainPidFd: true }, { env, fds })
+    fds.length = 0
+    inbox.receiver.resume()
+    expect(await sent).toBe(true)
+    expect(await barrier({ env })).toBe('passed')
+    expect(inbox.fds).toHaveLength(1)
+    closeForeignFds(inbox.fds)
+  })
+
+  test('and one signal for many calls: no warning of a leak, and all are given up', async () => {
+    const inbox = new Inbox()
+    await makeBusy(inbox)
+    const { env } = inbox
+    const warnings: Error[] = []
+    const listener = (warning: Error): number => warnings.push(warning)
+    process.on('warning', listener)
+    const controller = new AbortController()
+    const { signal } = controller
+    const all = Array.from({ length: 50 }, (_, index) => [
+      notify({ extra: { X_MARK: String(index) } }, { env, signal }),
+      barrier({ env, signal }),
+    ]).flat()
+    await new Promise((resolve) => setImmediate(resolve))
+    process.off('warning', listener)
+    controller.abort(new Error('enough'))
+    for (const each of await Promise.allSettled(all)) {
+      expect(each).toMatchObject({ status: 'rejected', reason: { message: 'enough' } })
+    }
+    expect(warnings).toEqual([])
+  })
+
   test('gets all parts of a message with many descriptors, or none', async () => {
     const inbox = new Inbox()
     await makeBusy(inbox)
@@ -130,8 +204,10 @@ describe('a service manager that takes no messages', () => {
     await expect(notify({ fdStore: true }, { env, fds: many })).rejects.toMatchObject({
       code: 'ERR_NOTIFY_QUEUE_FULL',
     })
-    inbox.receiver.close()
-    await Promise.allSettled(waiting)
+    inbox.receiver.resume()
+    await Promise.all(waiting)
+    expect(await barrier({ env })).toBe('passed')
+    expect(inbox.said).not.toContainEqual({ fdStore: true })
   })
 
   test('is not told what was aborted meanwhile', async () => {

@@ -6,6 +6,7 @@ import { Worker } from 'node:worker_threads'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { barrier, notify, watchdog, watchdogInterval } from '../src/index.js'
 import { Inbox } from './inbox.js'
+import { Program } from './program.js'
 
 const FIXTURES = fileURLToPath(new URL('fixtures/', import.meta.url))
 
@@ -87,6 +88,24 @@ describe('healthy()', () => {
     answers[1]!(true)
     await inbox.until(1)
     running.stop()
+  })
+
+  test('and an onUnhealthy that throws: it is an uncaught exception, and the pings go on', async () => {
+    const inbox = new Inbox()
+    const source = `
+      import { watchdog } from '@sdbridge/notify'
+      process.on('uncaughtException', ({ message }) => console.log(message))
+      const answers = [false, Promise.resolve(false)]
+      const running = watchdog({
+        healthy: () => answers.shift() ?? true,
+        onUnhealthy: ({ message }) => { throw new Error(message) },
+      })
+      console.log(running.intervalMs)
+      setTimeout(() => {}, 60_000)`
+    const program = new Program(source, { ...inbox.env, WATCHDOG_USEC: '20000' })
+    await inbox.until(2)
+    expect(program.stdout).toBe('10\nhealthy() said false\nhealthy() said false\n')
+    expect(program.stderr).toBe('')
   })
 
   test('may have the manager act at once', async () => {

@@ -7,7 +7,7 @@ import { cacheFolder } from '../../support/cache-folder.js'
 import { runQuietly } from '../../support/run-quietly.js'
 
 /**
- * The one file of a pinned package that is executed, in the cache. Fetched when it is not there; a package whose
+ * The one file of a pinned package that is executed, in the cache, with its headers beside it if it has any. Fetched when it is not there; a package whose
  * content is another is not even unpacked.
  *
  * @param {import('./pinned.js').Pinned} pinned
@@ -15,10 +15,10 @@ import { runQuietly } from '../../support/run-quietly.js'
  * @returns {Promise<string>}
  */
 export async function fetchPinned(pinned, say) {
-  const { package: name, version, file, integrity } = pinned
+  const { package: name, version, file, headers = '', integrity } = pinned
   const cache = join(cacheFolder(), 'runtimes')
-  // The name holds the content's hash: another pin is another folder.
-  const tag = createHash('sha256').update(integrity).digest('hex').slice(0, 12)
+  // The name holds the content's hash, and what is taken of it: another pin is another folder.
+  const tag = createHash('sha256').update(`${integrity}${headers}`).digest('hex').slice(0, 12)
   const folder = join(cache, `${basename(name)}-${version}-${tag}`)
   const wanted = join(folder, basename(file))
   if (existsSync(wanted)) return wanted
@@ -40,6 +40,10 @@ export async function fetchPinned(pinned, say) {
     }
     const members = ['--strip-components', String(file.split('/').length), `package/${file}`]
     await runQuietly('tar', ['-xzf', tarball, '-C', partial, ...members])
+    if (headers !== '') {
+      const folders = ['--strip-components', '1', `package/${headers}`]
+      await runQuietly('tar', ['-xzf', tarball, '-C', partial, ...folders])
+    }
     await rm(tarball)
     await chmod(join(partial, basename(file)), 0o755)
     await rm(folder, { recursive: true, force: true })

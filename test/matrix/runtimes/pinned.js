@@ -2,9 +2,10 @@
 
 /**
  * What is fetched from the npm registry and executed: nothing whose content is not written down here. For another
- * version: `npm view NAME@VERSION dist.integrity`, and run the matrix.
+ * version: `npm view NAME@VERSION dist.integrity`, and run the matrix. `file` is executed; `headers`, if there, is the folder
+ * that addons are compiled with.
  *
- * @typedef {{ package: string, version: string, file: string, integrity: string }} Pinned
+ * @typedef {{ package: string, version: string, file: string, headers?: string, integrity: string }} Pinned
  */
 
 /** The Node lines of `engines`, as they are published for x64. @type {readonly Pinned[]} */
@@ -97,5 +98,11 @@ export const BUN = {
  * @returns {Pinned}
  */
 function nodeOf(arch, version, sha512) {
-  return { package: `node-linux-${arch}`, version, file: 'bin/node', integrity: `sha512-${sha512}` }
+  return {
+    package: `node-linux-${arch}`,
+    version,
+    file: 'bin/node',
+    headers: 'include',
+    integrity: `sha512-${sha512}`,
+  }
 }
