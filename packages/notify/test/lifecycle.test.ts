@@ -543,6 +543,19 @@ describe('the lifecycle of a service', () => {
     ])
   })
 
+  test('a manager that reads no more keeps no service from its exit', async () => {
+    const inbox = new Inbox()
+    const program = service(
+      inbox,
+      'setInterval(() => {}, 1000); await lifecycle({ stop: () => 4, exit: process.exit })',
+    )
+    await inbox.until(1)
+    await makeBusy(inbox)
+    program.child.kill('SIGTERM')
+    expect(await program.ended).toEqual({ code: 4, signal: null })
+    expect(program.stderr).toBe('')
+  })
+
   test('in a Worker it is refused', async () => {
     const inbox = new Inbox()
     const program = service(
