@@ -13,7 +13,7 @@ export function diagnostics(namespace: string): () => Debugger {
 
 function createDebug(): (namespace: string) => Debugger {
   // Node resolves symbolic links wrongly if the last thing that anybody has looked at was a pipe or a socket: fs.realpathSync()
-  // takes what is left from that for its own (seen in Node 20). This leaves something else there.
+  // takes what is left from that for its own (seen in 20 and 22). This leaves something else there.
   lstatSync('/')
   try {
     return createRequire(import.meta.url)('debug') as (namespace: string) => Debugger
