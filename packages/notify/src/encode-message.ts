@@ -67,7 +67,12 @@ function encodeExtra(extra: unknown, lines: Map<string, string>): void {
   for (const [key, value] of Object.entries(extra) as [string, unknown][]) {
     if (value === undefined) continue
     if (!EXTRA_KEY.test(key)) {
-      throw invalidValue(key, 'a key of extra', 'X_ and letters, digits and underscores', key)
+      throw invalidValue(
+        key,
+        'extra',
+        'an object with keys of X_ and letters, digits, underscores',
+        key,
+      )
     }
     if (typeof value !== 'string') throw invalidArgType(`extra.${key}`, 'a string', value)
     if (UNFIT_FOR_EXTRA.test(value)) {

@@ -4,7 +4,7 @@ import { callBack } from './call-back.js'
 import { diagnostics } from './diagnostics.js'
 import { errnoFromName } from './errno-names.js'
 import { invalidArgType, NotifyError } from './errors.js'
-import { type CommonOptions, notify } from './notify.js'
+import { type CommonOptions, notify, notifyInBackground } from './notify.js'
 import { notifySocketOf } from './service-environment.js'
 import { TimeoutExtension } from './timeout-extension.js'
 import { type Watchdog, watchdog, type WatchdogOptions } from './watchdog.js'
@@ -27,7 +27,8 @@ export interface LifecycleOptions
   reload?: () => Answer<string | void>
   /**
    * Ends the service, on `SIGTERM` or `SIGINT`, after `STOPPING=1`; meanwhile more time is asked for with `EXTEND_TIMEOUT_USEC=`.
-   * A whole number is the exit code. When it throws, the exit code is 1, and the status and `ERRNO=` tell the error.
+   * A whole number is the exit code. When it throws, the exit code is 1, and the status and `ERRNO=` tell the error. After it, a
+   * manager that is busy is waited for one second at the most.
    */
   stop?: (signal: StopSignal) => Answer<number | void>
   /** For how long `stop` may have its time extended, in milliseconds; then `TimeoutStopSec=` counts. Default 5 minutes. */
@@ -37,7 +38,7 @@ export interface LifecycleOptions
    * more. `process.exit` ends it at once, whatever is still open.
    */
   exit?: (code: number) => void
-  /** Hears what could not be sent, and what `reload` and `stop` throw. Default: a warning of the process. */
+  /** Hears what could not be sent, and what `reload` and `stop` throw. Default: a warning of the process, each time. */
   onError?: (error: unknown) => void
 }
 
@@ -245,9 +246,9 @@ class ServiceLifecycle {
     this.#watchdog?.stop()
     const { stopTimeoutMs = FIVE_MINUTES_MS, exit = setExitCode } = this.#options
     const extension = new TimeoutExtension(stopTimeoutMs, (extendTimeoutUsec) => {
-      void this.#say({ extendTimeoutUsec })
+      void this.#sayInBackground({ extendTimeoutUsec })
     })
-    void this.#say({ stopping: true, extendTimeoutUsec: extension.first })
+    void this.#sayInBackground({ stopping: true, extendTimeoutUsec: extension.first })
     const code = await this.#outcomeOfStop(signal)
     extension.end()
     this.#release()
@@ -282,13 +283,13 @@ class ServiceLifecycle {
     })
   }
 
-  async #notify(assignments: Assignments, signal?: AbortSignal): Promise<void> {
-    const { env, transport } = this.#options
-    await notify(assignments, {
-      ...(env && { env }),
-      ...(transport && { transport }),
-      ...(signal && { signal }),
-    })
+  // For the same reason; the last words, which come after these, are waited for.
+  async #sayInBackground(assignments: Assignments): Promise<void> {
+    try {
+      await notifyInBackground(assignments, this.#notifyOptions())
+    } catch (error) {
+      this.#report(error)
+    }
   }
 
   async #say(assignments: Assignments): Promise<void> {
@@ -297,6 +298,15 @@ class ServiceLifecycle {
     } catch (error) {
       this.#report(error)
     }
+  }
+
+  async #notify(assignments: Assignments, signal?: AbortSignal): Promise<void> {
+    await notify(assignments, { ...this.#notifyOptions(), ...(signal && { signal }) })
+  }
+
+  #notifyOptions(): Pick<CommonOptions, 'env' | 'transport'> {
+    const { env, transport } = this.#options
+    return { ...(env && { env }), ...(transport && { transport }) }
   }
 
   #report(error: unknown): void {

@@ -543,11 +543,15 @@ describe('the lifecycle of a service', () => {
     ])
   })
 
-  test('a manager that reads no more keeps no service from its exit', async () => {
+  test.each([
+    ['when it has nothing to do any more', ''],
+    ['by process.exit', ', exit: process.exit'],
+  ])('a manager that reads no more keeps no service from its exit: %s', async (_, exit) => {
     const inbox = new Inbox()
     const program = service(
       inbox,
-      'setInterval(() => {}, 1000); await lifecycle({ stop: () => 4, exit: process.exit })',
+      `const timer = setInterval(() => {}, 1000)
+      await lifecycle({ stop: () => { clearInterval(timer); return 4 }${exit} })`,
     )
     await inbox.until(1)
     await makeBusy(inbox)
