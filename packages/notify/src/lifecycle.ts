@@ -126,6 +126,8 @@ class ServiceLifecycle {
   readonly stopped: Promise<number>
   readonly #options: LifecycleOptions
   readonly #startAbort = new AbortController()
+  /** Ends the wait for a manager that does not read: a service that is to stop is not ready any more. */
+  readonly #readyAbort = new AbortController()
   readonly #handlers: (readonly [NodeJS.Signals, () => void])[] = []
   #phase: 'starting' | 'started' | 'failed' = 'starting'
   #starting: Promise<unknown> = Promise.resolve()
@@ -178,7 +180,7 @@ class ServiceLifecycle {
       const text = await this.#options.start?.(this.#startAbort.signal)
       this.#phase = 'started'
       if (this.#stopping !== undefined) return
-      await this.#notify({ ready: true, ...statusOf(text) })
+      await this.#notify({ ready: true, ...statusOf(text) }, this.#readyAbort.signal)
       // That may have had to wait.
       if (this.#stopping !== undefined) return
       this.#watchdog = watchdog({ ...this.#options, onError: (error) => this.#report(error) })
@@ -260,6 +262,7 @@ class ServiceLifecycle {
   async #outcomeOfStop(signal: StopSignal): Promise<number> {
     // In the next turn, when #stopping is known to those who hear of it.
     await Promise.resolve()
+    this.#readyAbort.abort()
     if (this.#phase === 'starting') {
       this.#startAbort.abort(new Error(`${signal} has come before the service had started`))
     }

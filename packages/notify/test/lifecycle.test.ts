@@ -191,7 +191,7 @@ describe('the lifecycle of a service', () => {
     inbox.receiver.resume()
     expect(await program.ended).toEqual({ code: 0, signal: null })
     expect(program.stdout).toContain('stopped 0')
-    expect(inbox.said.slice(kernelQueue)).toEqual([{ ready: true }, STOPPING, { exitStatus: 0 }])
+    expect(inbox.said.slice(kernelQueue)).toEqual([STOPPING, { exitStatus: 0 }])
   })
 
   test('a start that does not care for its signal, and a stop meanwhile: READY=1 is not said', async () => {
@@ -557,6 +557,25 @@ describe('the lifecycle of a service', () => {
     await makeBusy(inbox)
     program.child.kill('SIGTERM')
     expect(await program.ended).toEqual({ code: 4, signal: null })
+    expect(program.stderr).toBe('')
+  })
+
+  test('a stop while READY=1 waits for a manager that reads no more', async () => {
+    const inbox = new Inbox()
+    await makeBusy(inbox)
+    const program = service(
+      inbox,
+      `setInterval(() => {}, 1000)
+      await lifecycle({
+        start: () => console.log('started'),
+        stop: () => { console.log('stopped'); return 6 },
+        exit: process.exit,
+      })`,
+    )
+    await program.prints('started')
+    program.child.kill('SIGTERM')
+    expect(await program.ended).toEqual({ code: 6, signal: null })
+    expect(program.stdout).toBe('started\nstopped\n')
     expect(program.stderr).toBe('')
   })
 
