@@ -2,6 +2,7 @@ import { closeFd, FdWatcher, pipe } from '@sdbridge/syscalls'
 import { channelTo } from './channel.js'
 import { checkTimeout } from './check-timeout.js'
 import { NotifyError } from './errors.js'
+import { LONGEST_TIMER_MS } from './longest-timer.js'
 import { type CommonOptions, notify } from './notify.js'
 import { onAbort } from './on-abort.js'
 import { notifySocketOf, unsetVariables } from './service-environment.js'
@@ -56,8 +57,6 @@ export async function barrier(options: BarrierOptions = {}): Promise<BarrierOutc
     forget?.()
   }
 }
-
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 async function ask(options: CommonOptions, signal: AbortSignal): Promise<BarrierOutcome> {
   const { env = process.env, transport } = options

@@ -288,16 +288,16 @@ class ServiceLifecycle {
 
   // For the same reason; the last words, which come after these, are waited for.
   async #sayInBackground(assignments: Assignments): Promise<void> {
-    try {
-      await notifyInBackground(assignments, this.#notifyOptions())
-    } catch (error) {
-      this.#report(error)
-    }
+    await this.#reportFailure(notifyInBackground(assignments, this.#notifyOptions()))
   }
 
   async #say(assignments: Assignments): Promise<void> {
+    await this.#reportFailure(this.#notify(assignments))
+  }
+
+  async #reportFailure(sending: Promise<void>): Promise<void> {
     try {
-      await this.#notify(assignments)
+      await sending
     } catch (error) {
       this.#report(error)
     }

@@ -3,6 +3,7 @@ import { callBack } from './call-back.js'
 import { diagnostics } from './diagnostics.js'
 import { NotifyError } from './errors.js'
 import { HealthCheck, type Health } from './health-check.js'
+import { LONGEST_TIMER_MS } from './longest-timer.js'
 import { type CommonOptions, notifyInBackground } from './notify.js'
 import { onAbort } from './on-abort.js'
 import { warnOnce } from './warn-once.js'
@@ -39,7 +40,6 @@ export interface Watchdog {
 }
 
 const log = diagnostics('sdbridge:notify:watchdog')
-const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 /**
  * Keeps telling the service manager that this process is alive: `WATCHDOG=1`, at once and then at half of
