@@ -13,7 +13,8 @@ export interface AssignmentRule<Value = unknown> extends grammar.Grammar<Value> 
 /** The properties that stand for one assignment each. */
 export type AssignmentProperty = Exclude<keyof Assignments & keyof ParsedAssignments, 'extra'>
 
-const PID_MAX = 2 ** 31 - 1
+/** The largest that a process id can be. */
+export const PID_MAX: number = 2 ** 31 - 1
 
 /** Every assignment that the protocol defines. */
 export const ASSIGNMENT_RULES: {

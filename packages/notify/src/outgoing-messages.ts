@@ -1,3 +1,4 @@
+import { PID_MAX } from './assignment-table.js'
 import type { Assignments } from './assignments.js'
 import { checkOpen } from './check-open.js'
 import { MESSAGE_MAX_FDS } from './combination.js'
@@ -41,8 +42,6 @@ function credentialsFor(pid: number | undefined): Outgoing['credentials'] {
   }
   return { pid, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 }
 }
-
-const PID_MAX = 2 ** 31 - 1
 
 function checkFds(fds: readonly number[]): void {
   if (!Array.isArray(fds)) throw invalidArgType('fds', 'an array of descriptors', fds)
