@@ -60,6 +60,11 @@ js_pipe(napi_env env, napi_callback_info info) {
     return call.failed ? NULL : finish(&call, sys_pipe(fds));
 }
 
+static napi_value
+js_duplicate(napi_env env, napi_callback_info info) {
+    return with_integer(env, info, sys_duplicate);
+}
+
 /* own(fd): from here on it ends with the environment at the latest. */
 static napi_value
 js_own(napi_env env, napi_callback_info info) {
@@ -108,6 +113,7 @@ const struct export fd_exports[] = {
     { "closeSocket", js_close_socket },
     { "closeOnThread", js_close_on_thread },
     { "pipe", js_pipe },
+    { "duplicate", js_duplicate },
     { "getCloexec", js_get_cloexec },
     { "setCloexec", js_set_cloexec },
     { "getNonBlocking", js_get_nonblocking },

@@ -35,6 +35,11 @@ sys_pipe(int fds[2]) {
     return (int) sys_call(SYS_pipe2, (long) fds, O_CLOEXEC | O_NONBLOCK, 0, 0, 0);
 }
 
+int
+sys_duplicate(int fd) {
+    return (int) sys_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, 3, 0, 0);
+}
+
 static int
 get_flag(int fd, int command, int flag) {
     long flags = sys_call(SYS_fcntl, fd, command, 0, 0, 0);

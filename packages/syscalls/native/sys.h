@@ -65,6 +65,8 @@ int sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *mess
 /* descriptors (sys-fd.c) */
 int sys_close(int fd);
 int sys_pipe(int fds[2]);
+/* Never one of the standard streams, whichever of them are closed. */
+int sys_duplicate(int fd);
 int sys_get_cloexec(int fd);
 int sys_set_cloexec(int fd, int on);
 int sys_get_nonblocking(int fd);

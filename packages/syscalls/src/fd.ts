@@ -8,6 +8,17 @@ export function pipe(): { readFd: number; writeFd: number } {
   return { readFd: fds[0]!, writeFd: fds[1]! }
 }
 
+/**
+ * Opens another descriptor for the same open file description, close-on-exec, with the lowest free number from 3 on: never a
+ * standard stream (fcntl(2), F_DUPFD_CLOEXEC). It belongs to the caller. What changes the description, such as
+ * {@link setNonBlocking}, changes it for both.
+ *
+ * @throws SystemError `EBADF`; `EMFILE` if this process may have no more.
+ */
+export function duplicateFd(fd: number): number {
+  return check(native().duplicate(fd), 'fcntl', `fd ${fd}`)
+}
+
 /** Closes, at once, a descriptor that this process made itself. */
 export function closeFd(fd: number): void {
   check(native().close(fd), 'close')

@@ -19,6 +19,7 @@ export { execve, type ExecveOptions } from './execve.js'
 export {
   closeFd,
   closeForeignFds,
+  duplicateFd,
   isCloexec,
   isNonBlocking,
   pipe,

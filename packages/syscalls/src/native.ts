@@ -34,6 +34,7 @@ export interface Native {
   closeSocket(fd: number): number
   closeOnThread(fds: Int32Array): number
   pipe(fds: Int32Array): number
+  duplicate(fd: number): number
   getCloexec(fd: number): number
   setCloexec(fd: number, on: number): number
   getNonBlocking(fd: number): number

@@ -4,8 +4,10 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   closeFd,
   closeForeignFds,
+  duplicateFd,
   isCloexec,
   isNonBlocking,
+  isSameDescription,
   pidfdId,
   pidfdOpen,
   setCloexec,
@@ -13,6 +15,7 @@ import {
 } from '../src/index.js'
 import { openSocket } from './inbox.js'
 import { isOpen } from './open-fds.js'
+import { runFixture } from './program.js'
 import { TestPipe } from './test-pipe.js'
 
 /** A number that is no descriptor of this process. */
@@ -39,6 +42,25 @@ describe('a pipe', () => {
     const fds = [readFd, writeFd]
     expect(fds.map(isCloexec)).toEqual([true, true])
     expect(fds.map(isNonBlocking)).toEqual([true, true])
+  })
+})
+
+describe('a duplicate', () => {
+  test('is the same open file, close-on-exec, and stays when the first is closed', () => {
+    const ends = new TestPipe()
+    setCloexec(ends.readFd, false)
+    const duplicate = duplicateFd(ends.readFd)
+    onTestFinished(() => closeFd(duplicate))
+    expect(isSameDescription(duplicate, ends.readFd)).not.toBe(false)
+    expect([isCloexec(duplicate), isCloexec(ends.readFd)]).toEqual([true, false])
+    ends.closeRead()
+    writeSync(ends.writeFd, 'abc')
+    expect(readSync(duplicate, Buffer.alloc(10))).toBe(3)
+  })
+
+  test('has the lowest free number, but never that of a standard stream', async () => {
+    const outcome = await runFixture('duplicate-without-streams.mjs')
+    expect(outcome).toEqual({ code: 0, signal: null, stdout: '', stderr: '' })
   })
 })
 
@@ -100,6 +122,7 @@ describe('a pidfd', () => {
 
 test.each<[string, string, (fd: number) => unknown]>([
   ['closeFd', 'close', closeFd],
+  ['duplicateFd', 'fcntl', duplicateFd],
   ['isCloexec', 'fcntl', isCloexec],
   ['setCloexec', 'fcntl', (fd) => setCloexec(fd, true)],
   ['isNonBlocking', 'fcntl', isNonBlocking],
@@ -113,7 +136,7 @@ test.each<[string, string, (fd: number) => unknown]>([
 
 test.each([Number.NaN, 1.5, 2 ** 40, '1', undefined, null])('%s is no descriptor', (wrong) => {
   const fd = wrong as number
-  for (const call of [closeFd, isCloexec, isNonBlocking, pidfdOpen, pidfdId]) {
+  for (const call of [closeFd, duplicateFd, isCloexec, isNonBlocking, pidfdOpen, pidfdId]) {
     expect(() => call(fd)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }))
   }
   // 0, which Int32Array would make of most of these, must stay open.

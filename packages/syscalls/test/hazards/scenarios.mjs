@@ -18,6 +18,7 @@ import {
   connectSocket,
   DatagramSocket,
   describeSocket,
+  duplicateFd,
   execve,
   FdWatcher,
   getFileLimit,
@@ -162,6 +163,12 @@ export const scenarios = {
       const { readFd } = openPipe(defer)
       setCloexec(readFd, !isCloexec(readFd))
       setNonBlocking(readFd, !isNonBlocking(readFd))
+    },
+  },
+  'a descriptor is duplicated': {
+    run(defer) {
+      const duplicate = duplicateFd(openPipe(defer).readFd)
+      defer(() => closeFd(duplicate))
     },
   },
   'descriptors are compared': {

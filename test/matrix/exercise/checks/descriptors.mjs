@@ -5,6 +5,7 @@ import { openSync, readSync, writeSync } from 'node:fs'
 import {
   closeFd,
   closeForeignFds,
+  duplicateFd,
   FdWatcher,
   isCloexec,
   isNonBlocking,
@@ -32,6 +33,17 @@ export const descriptors = {
     }
     writeSync(writeFd, 'x')
     assert.equal(readSync(readFd, Buffer.alloc(4)), 1)
+  },
+
+  'a duplicate of a pipe is close-on-exec and reads the same bytes'(scope) {
+    const { readFd, writeFd } = pipe()
+    const duplicate = duplicateFd(readFd)
+    scope.after(() => [duplicate, writeFd].forEach(closeFd))
+    closeFd(readFd)
+    assert.equal(isCloexec(duplicate), true)
+    writeSync(writeFd, 'xy')
+    assert.equal(readSync(duplicate, Buffer.alloc(4)), 2)
+    assert.throws(() => duplicateFd(1_000_000), { code: 'EBADF', syscall: 'fcntl' })
   },
 
   async 'a descriptor that was sent is the same description'(scope) {
