@@ -30,6 +30,7 @@ const SO_TYPE = 3
 const SO_ACCEPTCONN = 30
 const SO_PROTOCOL = 38
 const SO_DOMAIN = 39
+const SO_COOKIE = 57
 
 /** The address families that this package has names for. */
 export const DOMAINS: Readonly<Record<'unix' | 'inet' | 'inet6' | 'vsock', number>> = {
@@ -60,6 +61,20 @@ export function describeSocket(fd: number): SocketFacts | undefined {
     localAddress: addressOf(fd, 'getsockname') ?? { family: domain, bytes: new Uint8Array() },
     ...(peerAddress !== undefined && { peerAddress }),
   }
+}
+
+/**
+ * The number that the kernel gave to this socket and to no other until the next boot (SO_COOKIE): the same for every descriptor of
+ * it, in every process. A connection that was accepted has its own. Before Linux 5.10, sockets of other network namespaces have the
+ * same ones.
+ *
+ * @throws SystemError `ENOTSOCK` for a descriptor of another kind, `EBADF` if it is not open.
+ */
+export function socketCookie(fd: number): bigint {
+  const cookie = new BigUint64Array(1)
+  const halves = new Int32Array(cookie.buffer)
+  check(native().getsockopt(fd, SOL_SOCKET, SO_COOKIE, halves), 'getsockopt', `fd ${fd}`)
+  return cookie[0]!
 }
 
 function option(fd: number, name: number): number | undefined {

@@ -43,6 +43,7 @@ import {
   setSubreaper,
   signalNumber,
   SignalWatcher,
+  socketCookie,
   waitForExit,
   withSoftFileLimit,
 } from '@sdbridge/syscalls'
@@ -139,6 +140,7 @@ export const scenarios = {
         const fd = bindSocket(options)
         defer(() => closeFd(fd))
         describeSocket(fd)
+        socketCookie(fd)
       }
     },
   },

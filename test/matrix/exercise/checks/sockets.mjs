@@ -5,7 +5,14 @@ import { openSync, readdirSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { bindSocket, closeFd, describeSocket, formatSocketAddress } from '@sdbridge/syscalls'
+import {
+  bindSocket,
+  closeFd,
+  describeSocket,
+  duplicateFd,
+  formatSocketAddress,
+  socketCookie,
+} from '@sdbridge/syscalls'
 
 const anyPort = { family: 'inet', address: '127.0.0.1', port: 0 }
 
@@ -81,6 +88,15 @@ export const sockets = {
     const facts = openSockets().find(({ peerAddress }) => peerAddress?.port === client.localPort)
     assert.equal(facts.localAddress.port, localAddress.port)
     assert.equal(facts.listening, false)
+  },
+
+  'a socket is told from others by its cookie'(scope) {
+    const [one, other] = [anyPort, anyPort].map((address) => bindSocket({ type: 'dgram', address }))
+    const duplicate = duplicateFd(one)
+    scope.after(() => [one, other, duplicate].forEach(closeFd))
+    assert.equal(typeof socketCookie(one), 'bigint')
+    assert.equal(socketCookie(one), socketCookie(duplicate))
+    assert.notEqual(socketCookie(one), socketCookie(other))
   },
 
   'what is no socket is not described'(scope) {
