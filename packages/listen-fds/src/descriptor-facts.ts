@@ -1,6 +1,7 @@
-import { describeSocket, formatSocketAddress, type SocketAddress } from '@sdbridge/syscalls'
+import { formatSocketAddress, type SocketAddress } from '@sdbridge/syscalls'
 import { AF_NETLINK, type FdKind, kindOfFile, kindOfSocket } from './fd-kind.js'
 import { fdStats } from './fd-stats.js'
+import { socketFacts } from './socket-facts.js'
 
 /** The address family of a socket; a number where there is no name for it. */
 export type FdFamily = 'unix' | 'inet' | 'inet6' | 'vsock' | 'netlink' | number
@@ -19,7 +20,7 @@ export interface DescriptorFacts {
 /** Asks the kernel about an open descriptor. Everything else in this package only knows the answer. */
 export function describeDescriptor(fd: number): DescriptorFacts {
   const stats = fdStats(fd)
-  const socket = stats.isSocket() ? describeSocket(fd) : undefined
+  const socket = stats.isSocket() ? socketFacts(fd) : undefined
   if (socket === undefined) {
     return { kind: kindOfFile(fd, stats), family: undefined, listening: false, address: undefined }
   }

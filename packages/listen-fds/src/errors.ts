@@ -7,12 +7,16 @@ import type { FdKind } from './fd-kind.js'
  * - `ERR_LISTEN_FDS_INVALID_ENVIRONMENT`: a `LISTEN_` variable does not say what sd_listen_fds(3) lets it
  *   say (libsystemd: -EINVAL, -ERANGE).
  * - `ERR_LISTEN_FDS_BAD_DESCRIPTOR`: a descriptor that was announced is not there (libsystemd: -EBADF).
- * - `ERR_LISTEN_FDS_WRONG_KIND`: a descriptor is not what `expect` was told.
+ * - `ERR_LISTEN_FDS_WRONG_KIND`: a descriptor is not what `expect` was told, or not what the server can use.
+ * - `ERR_LISTEN_FDS_NOT_PASSED`: there is no descriptor of that name, and nothing to fall back on.
+ * - `ERR_LISTEN_FDS_HANDED_OVER`: a descriptor is closed, or belongs to something else by now.
  */
 export type ListenFdsErrorCode =
   | 'ERR_LISTEN_FDS_INVALID_ENVIRONMENT'
   | 'ERR_LISTEN_FDS_BAD_DESCRIPTOR'
   | 'ERR_LISTEN_FDS_WRONG_KIND'
+  | 'ERR_LISTEN_FDS_NOT_PASSED'
+  | 'ERR_LISTEN_FDS_HANDED_OVER'
 
 /** What an error is about; which fields there are follows from its code. */
 export interface ListenFdsErrorDetails {
@@ -20,9 +24,9 @@ export interface ListenFdsErrorDetails {
   variable?: string
   /** That variable's value. */
   value?: string
-  /** The descriptor's number: with the other two codes. */
+  /** The descriptor's number: with the codes that are about one. */
   fd?: number
-  /** The descriptor's name. */
+  /** The descriptor's name, or the one that was asked for. */
   fdName?: string
   /** The kinds that would have done: with `ERR_LISTEN_FDS_WRONG_KIND`. */
   expected?: readonly FdKind[]

@@ -9,3 +9,13 @@ import { type BigIntStats, fstatSync } from 'node:fs'
 export function fdStats(fd: number): BigIntStats {
   return fstatSync(fd, { bigint: true })
 }
+
+/** What tells an open descriptor from a later one with the same number; `undefined` if it is not open. */
+export function fdIdentity(fd: number): string | undefined {
+  try {
+    const { dev, ino } = fdStats(fd)
+    return `${dev}:${ino}`
+  } catch {
+    return undefined
+  }
+}

@@ -4,9 +4,14 @@
  *
  * @module
  */
+export { AcceptedConnection, connection, type ConnectionOptions } from './accepted-connection.js'
+export { type ListenFdsOptions } from './announced-fds.js'
 export { type FdFamily } from './descriptor-facts.js'
 export { ListenFdsError, type ListenFdsErrorCode, type ListenFdsErrorDetails } from './errors.js'
 export { type FdKind } from './fd-kind.js'
 export { type InheritedFd } from './inherited-fd.js'
+export { closeUnclaimedFds, takeFds, unclaimedFds } from './inventory.js'
 export { LISTEN_FDS_START } from './listen-environment.js'
-export { listenFds, type ListenFdsOptions } from './listen-fds.js'
+export { listenFds } from './listen-fds.js'
+export { listenOrBind, type ListeningOn, type ListenOrBindOptions } from './listen-or-bind.js'
+export { standardInput } from './standard-input.js'

@@ -1,6 +1,9 @@
+import { closeSync } from 'node:fs'
+import { duplicateFd } from '@sdbridge/syscalls'
 import type { DescriptorFacts, FdFamily } from './descriptor-facts.js'
 import { ListenFdsError } from './errors.js'
 import type { FdKind } from './fd-kind.js'
+import { fdIdentity } from './fd-stats.js'
 
 /**
  * A descriptor that the service manager passed. It goes as it is into `server.listen()` (node:net, tls,
@@ -34,9 +37,14 @@ export class InheritedFd {
    * unix socket, this is not.
    */
   readonly address: string | undefined
+  readonly #facts: DescriptorFacts
+  readonly #identity: string | undefined
+  #isHandedOver = false
 
-  /** Made by `listenFds`. */
+  /** Made by `listenFds` and the functions beside it. */
   constructor(fd: number, name: string, facts: DescriptorFacts) {
+    this.#facts = facts
+    this.#identity = fdIdentity(fd)
     this.fd = fd
     this.name = name
     this.kind = facts.kind
@@ -63,6 +71,46 @@ export class InheritedFd {
       `found ${found}${advice}`
     const details = { fd, fdName: name, expected: kinds, found }
     throw new ListenFdsError('ERR_LISTEN_FDS_WRONG_KIND', message, details)
+  }
+
+  /**
+   * Makes a second descriptor of the same socket or file (dup(2)), close-on-exec and the caller's as well, such as one for each Worker that
+   * serves on it: what adopts a descriptor closes it, and one that two have adopted would be closed twice.
+   *
+   * @throws SystemError `EMFILE`; Error `ERR_SYSCALLS_UNAVAILABLE`.
+   */
+  duplicate(): InheritedFd {
+    return new InheritedFd(duplicateFd(this.fd), this.name, this.#facts)
+  }
+
+  /**
+   * Closes a descriptor that nothing was made of. The manager's own copy of a listening socket stays open. Does nothing if it is
+   * closed already, if one of the `open…` methods or `listenOrBind` has handed it over, or if its number means something else
+   * by now; but what Node was given as `server.listen(inherited)` belongs to the server: close that.
+   */
+  close(): void {
+    if (this.#isHandedOver) return
+    this.#isHandedOver = true
+    if (fdIdentity(this.fd) === this.#identity) closeSync(this.fd)
+  }
+
+  /**
+   * Says that something else closes the descriptor from now on, and gives its number.
+   *
+   * @throws ListenFdsError `ERR_LISTEN_FDS_HANDED_OVER` if that was said before, or if it was closed.
+   */
+  handOver(): number {
+    const { fd, name } = this
+    if (!this.#isHandedOver && fdIdentity(fd) === this.#identity) {
+      this.#isHandedOver = true
+      return fd
+    }
+    throw new ListenFdsError(
+      'ERR_LISTEN_FDS_HANDED_OVER',
+      `descriptor ${fd} (${JSON.stringify(name)}) is closed, or belongs to what was made of it before; ` +
+        'duplicate() gives a second one of the same socket',
+      { fd, fdName: name },
+    )
   }
 }
 

@@ -1,6 +1,6 @@
 import createDebug from 'debug'
 import { ListenFdsError } from './errors.js'
-import { ownPidfdId } from './own-pidfd-id.js'
+import { pidfdIdOf } from './pidfd-id.js'
 import { parseInteger } from './parse-integer.js'
 
 /** The first descriptor that a service manager passes; SD_LISTEN_FDS_START. */
@@ -43,7 +43,7 @@ export function readListenEnvironment(
     debug('LISTEN_PID=%s, but this is %d: a shell or npm before it did not exec', LISTEN_PID, pid)
     return undefined
   }
-  if (LISTEN_PIDFDID !== undefined && !isOwnPidfdId(LISTEN_PIDFDID)) return undefined
+  if (LISTEN_PIDFDID !== undefined && !isPidfdIdOf(pid, LISTEN_PIDFDID)) return undefined
   if (LISTEN_FDS === undefined) return undefined
   return { count: readCount(LISTEN_FDS), names, namesText: LISTEN_FDNAMES ?? '' }
 }
@@ -93,14 +93,14 @@ function readPid(text: string): bigint {
 
 // With PrivatePIDs= systemd 259 to 262 sets the id of its helper, which no service can match: such a service
 // removes the variable beforehand.
-function isOwnPidfdId(text: string): boolean {
+function isPidfdIdOf(pid: number, text: string): boolean {
   const id = parseInteger(text)
   if (id === undefined || id < 0n || id > UINT64_MAX) {
     const advice = 'it must be the decimal inode of a pidfd, or unset'
     throw invalid('LISTEN_PIDFDID', text, `is not a 64-bit number; ${advice}`)
   }
-  const own = ownPidfdId()
-  return own === undefined || own === id
+  const expected = pidfdIdOf(pid)
+  return expected === undefined || expected === id
 }
 
 function readCount(text: string): number {

@@ -1,4 +1,4 @@
-import { type BigIntStats, constants, readlinkSync } from 'node:fs'
+import { type BigIntStats, constants, readFileSync, readlinkSync } from 'node:fs'
 import { setCloexec } from '@sdbridge/syscalls'
 import { ListenFdsError } from './errors.js'
 import { fdStats } from './fd-stats.js'
@@ -11,6 +11,8 @@ export interface AnnouncedDescriptor {
   count: number
 }
 
+const O_CLOEXEC = 0o2_000_000
+
 /**
  * Makes sure that a descriptor was really passed, and closes it to the programs that this process will
  * start: sd_listen_fds(3) does the same, in the order of the numbers.
@@ -20,7 +22,8 @@ export interface AnnouncedDescriptor {
  * start and keeps is libuv's epoll instance (on Node 20 to 26, whatever its options), and the kernel always
  * gives out the lowest free number. So the first gap in the range is an epoll instance, which nobody may
  * listen on, read or close; and because the walk ends there, what Node opened after it is not touched.
- * An epoll instance that somebody did pass is refused too: nothing in Node can use it.
+ * An epoll instance that somebody did pass is refused too: nothing in Node can use it. The channel to the process that
+ * forked this one (`stdio: 'ipc'`) is Node's own as well, and may have any number.
  *
  * @throws ListenFdsError `ERR_LISTEN_FDS_BAD_DESCRIPTOR`.
  */
@@ -34,11 +37,13 @@ export function claimDescriptor(announced: AnnouncedDescriptor): void {
   }
   const owner = nodeOwnerOf(fd, stats)
   if (owner !== undefined) throw badDescriptor(announced, owner)
-  setCloexec(fd, true)
+  makeCloexec(fd)
 }
 
 // Kernel objects without a file (epoll, eventfd, ...) have no file type, all others have one.
 function nodeOwnerOf(fd: number, stats: BigIntStats): string | undefined {
+  if (fd === channelFd())
+    return 'the number is that of the channel to the process that forked this one'
   if ((stats.mode & BigInt(constants.S_IFMT)) !== 0n) return undefined
   try {
     const link = readlinkSync(`/proc/self/fd/${fd}`)
@@ -48,6 +53,30 @@ function nodeOwnerOf(fd: number, stats: BigIntStats): string | undefined {
   } catch {
     // Better to refuse a descriptor that was passed than to hand out Node's event loop.
     return "it may be Node's own epoll instance, which cannot be told apart without /proc"
+  }
+}
+
+// Node removes the variable from process.env when it has opened the channel, but the kernel keeps what a process started with.
+function channelFd(): number | undefined {
+  if (process.channel === undefined) return undefined
+  const environment = readOrEmpty('/proc/self/environ')
+  const fd = /(?:^|\0)NODE_CHANNEL_FD=(\d+)/.exec(environment)?.[1]
+  return fd === undefined ? undefined : Number(fd)
+}
+
+// Node does this at its start to the descriptors that follow one another, and so to these. Where it has, there is nothing to
+// call: a machine without a binary of the addon can adopt what Node itself can drive.
+function makeCloexec(fd: number): void {
+  const flags = /^flags:\s*(\d+)$/m.exec(readOrEmpty(`/proc/self/fdinfo/${fd}`))?.[1]
+  const isCloexec = flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0
+  if (!isCloexec) setCloexec(fd, true)
+}
+
+function readOrEmpty(file: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return ''
   }
 }
 

@@ -1,7 +1,7 @@
 import { bindSocket, closeFd } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { listenFds } from '../src/index.js'
-import { ownPidfdId } from '../src/own-pidfd-id.js'
+import { pidfdIdOf } from '../src/pidfd-id.js'
 import { activate, Service, serviceCommand } from './service.js'
 
 // Each of these was found in a library for some language, which is named: it must not be found here.
@@ -52,7 +52,7 @@ describe('the process', () => {
   test('all but libsystemd: LISTEN_PIDFDID of an earlier process with this pid is not looked at', () => {
     const env = { LISTEN_PID: String(process.pid), LISTEN_FDS: '1', LISTEN_PIDFDID: '1' }
     // Before Linux 6.9 nobody can tell, and the descriptor that is not there is found missing.
-    if (ownPidfdId() === undefined) expect(() => listenFds({ env })).toThrow('descriptor 3')
+    if (pidfdIdOf(process.pid) === undefined) expect(() => listenFds({ env })).toThrow('descriptor 3')
     else expect(listenFds({ env })).toEqual([])
   })
 })

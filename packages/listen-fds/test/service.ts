@@ -99,12 +99,18 @@ export function activate(
   settings: ServiceOptions & { count?: number; names?: string } = {},
 ): Service {
   const { count = fds.length, names, ...options } = settings
-  const command = ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...serviceCommand(options)]
-  const env = {
-    LISTEN_FDS: String(count),
-    ...(names !== undefined && { LISTEN_FDNAMES: names }),
-  }
-  return new Service(command, { fds, env })
+  const announced = { count, ...(names !== undefined && { names }) }
+  return new Service(activated(serviceCommand(options)), { fds, env: listenVariables(announced) })
+}
+
+/** A command as it is run when descriptors were passed: with `LISTEN_PID`, beside {@link listenVariables}. */
+export function activated(command: readonly string[]): string[] {
+  return ['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', ...command]
+}
+
+/** The variables that announce descriptors. */
+export function listenVariables({ count, names }: { count: number; names?: string }): object {
+  return { LISTEN_FDS: String(count), ...(names !== undefined && { LISTEN_FDNAMES: names }) }
 }
 
 /** What the service reports of descriptors that only other languages can open; see fixtures/pass.py. */

@@ -36,6 +36,7 @@ export {
 } from './message-receiver.js'
 export { type Ancillary, type Credentials, type MessageSocket } from './message-socket.js'
 export { isSubreaper, OrphanReaper, setSubreaper } from './orphan-reaper.js'
+export { listenBacklog } from './listen-backlog.js'
 export { loadAddon } from './native.js'
 export { openPidNamespace, pidFromNamespace, pidInNamespace } from './pid-namespace.js'
 export { pidfdId, pidfdOpen, pidfdPid, sendSignal } from './pidfd.js'
