@@ -10,6 +10,7 @@ import {
   unsetListenEnvironment,
 } from './listen-environment.js'
 import { claimDescriptor } from './passed-descriptor.js'
+import { rememberFdsOfPrimary } from './primary-fds.js'
 import { warnOnce } from './warn-once.js'
 
 export interface ListenFdsOptions {
@@ -30,7 +31,7 @@ export function readAnnouncedFds(options: ListenFdsOptions = {}): readonly Inher
   try {
     const environment = readListenEnvironment(env, pid)
     if (environment !== undefined) return takeDescriptors(environment)
-    if (env === process.env && pid === process.pid) warnOfLauncher(env)
+    if (env === process.env && pid === process.pid) whoseAreThey(env)
     return []
   } finally {
     if (unsetEnvironment) unsetListenEnvironment(env)
@@ -49,10 +50,14 @@ function takeDescriptors(environment: ListenEnvironment): readonly InheritedFd[]
   })
 }
 
-// It would be no error of sd_listen_fds(3) either, and a unit whose service finds nothing is the commonest mistake there is.
+function whoseAreThey(env: NodeJS.ProcessEnv): void {
+  if (cluster.isWorker) rememberFdsOfPrimary(env)
+  else warnOfLauncher(env)
+}
+
+// It would be no error of sd_listen_fds(3) either, but is the commonest mistake with socket activation.
 function warnOfLauncher({ LISTEN_PID, LISTEN_FDS }: NodeJS.ProcessEnv): void {
-  // A worker of node:cluster is started by the process that has them, and asks it for them.
-  if (LISTEN_PID === undefined || LISTEN_FDS === undefined || cluster.isWorker) return
+  if (LISTEN_PID === undefined || LISTEN_FDS === undefined) return
   const launcher = findLauncher(Number(LISTEN_PID))
   if (launcher === undefined) return
   const { pid, command } = launcher

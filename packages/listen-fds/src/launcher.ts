@@ -37,7 +37,9 @@ function parentOf(pid: number): number {
 }
 
 function commandOf(pid: number): string {
-  const command = read(`/proc/${pid}/cmdline`).split('\0').join(' ').trim()
+  const command = read(`/proc/${pid}/cmdline`)
+    .replaceAll(/[\0\s]+/g, ' ')
+    .trim()
   return command.length > 80 ? `${command.slice(0, 80)}…` : command
 }
 

@@ -52,7 +52,8 @@ describe('the process', () => {
   test('all but libsystemd: LISTEN_PIDFDID of an earlier process with this pid is not looked at', () => {
     const env = { LISTEN_PID: String(process.pid), LISTEN_FDS: '1', LISTEN_PIDFDID: '1' }
     // Before Linux 6.9 nobody can tell, and the descriptor that is not there is found missing.
-    if (pidfdIdOf(process.pid) === undefined) expect(() => listenFds({ env })).toThrow('descriptor 3')
+    if (pidfdIdOf(process.pid) === undefined)
+      expect(() => listenFds({ env })).toThrow('descriptor 3')
     else expect(listenFds({ env })).toEqual([])
   })
 })

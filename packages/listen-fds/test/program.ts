@@ -17,6 +17,12 @@ export interface ProgramOptions {
   /** In front of the program. */
   nodeOptions?: readonly string[]
   args?: readonly string[]
+  /** What is run in place of the source. */
+  file?: string
+  /** Passes a channel behind the descriptors, as child_process.fork() does. */
+  ipc?: boolean
+  /** How many descriptors are announced. Default: all that are passed. */
+  count?: number
 }
 
 const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
@@ -33,14 +39,15 @@ export class Program {
   readonly #stderr: Promise<string>
 
   constructor(source: string, options: ProgramOptions = {}) {
-    const { fds = [], names, env, launcher = [], nodeOptions = [], args = [] } = options
-    const node = [process.execPath, ...nodeOptions, '--input-type=module', '-e', PRELUDE + source]
-    const command = [...launcher, ...node, ...args]
-    const announced = { count: fds.length, ...(names !== undefined && { names }) }
+    const { fds = [], names, env, launcher = [], nodeOptions = [], args = [], file, ipc } = options
+    const script = file === undefined ? ['--input-type=module', '-e', PRELUDE + source] : [file]
+    const command = [...launcher, process.execPath, ...nodeOptions, ...script, ...args]
+    const count = options.count ?? fds.length
+    const announced = { count, ...(names !== undefined && { names }) }
     const [program = '', ...rest] = fds.length > 0 ? activated(command) : command
     this.process = spawn(program, rest, {
       cwd: PACKAGE,
-      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe', ...fds],
+      stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe', ...fds, ...(ipc ? ['ipc' as const] : [])],
       env: { ...process.env, ...(fds.length > 0 && listenVariables(announced)), ...env },
     })
     this.#lines = createInterface(this.process.stdout!)[Symbol.asyncIterator]()

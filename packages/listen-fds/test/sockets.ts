@@ -1,3 +1,4 @@
+import type { Server, Socket } from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -28,6 +29,11 @@ export function socketPath(): string {
   const directory = mkdtempSync(join(tmpdir(), 'listen-fds-'))
   onTestFinished(() => rmSync(directory, { recursive: true }))
   return join(directory, 'socket')
+}
+
+/** The descriptor of a server or socket, which Node keeps to itself. */
+export function fdOf(source: Server | Socket): number {
+  return (Reflect.get(source, '_handle') as { fd: number }).fd
 }
 
 function inet(address: string): SocketAddress {
