@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { connect } from 'node:net'
 import { dirname, join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { DatagramSocket } from '@sdbridge/syscalls'
+import { closeFd, DatagramSocket } from '@sdbridge/syscalls'
+import { answerAt, ask } from './clients.js'
+import { openSocket } from './open-socket.js'
 import { ServiceManager, textOf } from './service-manager.js'
 import type { Step } from './steps.js'
 
@@ -30,6 +30,7 @@ class RunningExample {
   readonly #folder: string
   readonly #program: string
   readonly #env: Record<string, string> = {}
+  readonly #sockets: { readonly name: string; readonly fd: number }[] = []
   #child: ChildProcess | undefined
   #output = ''
   #hasEnded = false
@@ -41,14 +42,14 @@ class RunningExample {
   }
 
   start(): void {
-    const { stored } = this.#manager
+    const passed = [...this.#sockets, ...this.#manager.stored]
     const env = {
       PATH: process.env['PATH'],
       NOTIFY_SOCKET: this.#manager.address,
       SDBRIDGE_PORT_FILE: join(this.#folder, 'port'),
-      ...(stored.length > 0 && {
-        LISTEN_FDS: String(stored.length),
-        LISTEN_FDNAMES: stored.map(({ name }) => name).join(':'),
+      ...(passed.length > 0 && {
+        LISTEN_FDS: String(passed.length),
+        LISTEN_FDNAMES: passed.map(({ name }) => name).join(':'),
       }),
       ...this.#env,
     }
@@ -59,7 +60,7 @@ class RunningExample {
     this.#child = spawn('/bin/sh', args, {
       env,
       cwd: this.#folder,
-      stdio: ['ignore', 'pipe', 'pipe', ...stored.map(({ fd }) => fd)],
+      stdio: ['ignore', 'pipe', 'pipe', ...passed.map(({ fd }) => fd)],
     })
     const write = (chunk: Buffer): void => void (this.#output += String(chunk))
     this.#child.stdout!.on('data', write)
@@ -74,6 +75,21 @@ class RunningExample {
         break
       }
       case 'file': {
+        writeFileSync(this.#ownPath(step.path), `${step.text}\n`)
+        break
+      }
+      case 'socket': {
+        const { name, setting, value } = step
+        const { fd, port } = openSocket(setting, value, (path) => this.#ownPath(path))
+        this.#sockets.push({ name, fd })
+        if (port !== undefined) writeFileSync(join(this.#folder, 'port'), String(port))
+        break
+      }
+      case 'ask': {
+        this.#check('the answer', await ask(this.#ownPath(step.path), step.text), step.answer)
+        break
+      }
+      case 'write': {
         writeFileSync(this.#ownPath(step.path), `${step.text}\n`)
         break
       }
@@ -99,7 +115,7 @@ class RunningExample {
       case 'connect': {
         const path = this.#ownPath(step.path)
         await this.#until(`${step.path} is there`, () => existsSync(path))
-        this.#check('the answer', (await answerAt(path)).trim(), step.answer)
+        this.#check('the answer', (await answerAt(path, TIMEOUT_MS)).trim(), step.answer)
         break
       }
       case 'datagram': {
@@ -139,6 +155,7 @@ class RunningExample {
   dispose(): void {
     this.#child?.kill('SIGKILL')
     this.#manager.close()
+    for (const { fd } of this.#sockets) closeFd(fd)
     rmSync(this.#folder, { recursive: true, force: true })
   }
 
@@ -194,7 +211,7 @@ class RunningExample {
 const ANY_PORT = fileURLToPath(new URL('fixtures/any-port.mjs', import.meta.url))
 
 function isPreparation({ kind }: Step): boolean {
-  return kind === 'env' || kind === 'file'
+  return kind === 'env' || kind === 'file' || kind === 'socket'
 }
 
 // Files of the system, which belong to somebody else here, lie in the folder of the run.
@@ -215,16 +232,4 @@ function matches(found: string, expected: string): boolean {
     .split('...')
     .map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, String.raw`\$&`))
   return new RegExp(`^${parts.join('.*')}$`, 's').test(found)
-}
-
-// The file is there when the socket is bound, and somebody listens a moment later.
-async function answerAt(path: string): Promise<string> {
-  for (const end = performance.now() + TIMEOUT_MS; ; await delay(5)) {
-    try {
-      return await text(connect(path))
-    } catch (error) {
-      const isEarly = (error as NodeJS.ErrnoException).code === 'ECONNREFUSED'
-      if (!isEarly || performance.now() > end) throw error
-    }
-  }
 }

@@ -2,6 +2,19 @@
 export type Step =
   | { readonly kind: 'env'; readonly variables: Readonly<Record<string, string>> }
   | { readonly kind: 'file'; readonly path: string; readonly text: string }
+  | {
+      readonly kind: 'socket'
+      readonly name: string
+      readonly setting: string
+      readonly value: string
+    }
+  | {
+      readonly kind: 'ask'
+      readonly path: string
+      readonly text: string
+      readonly answer: string
+    }
+  | { readonly kind: 'write'; readonly path: string; readonly text: string }
   | { readonly kind: 'expect'; readonly lines: readonly string[]; readonly fdCount: number }
   | { readonly kind: 'signal'; readonly signal: NodeJS.Signals }
   | { readonly kind: 'output'; readonly text: string }
@@ -33,6 +46,20 @@ const PARSERS: Readonly<Record<string, (rest: string) => Step>> = {
   file: (rest) => {
     const [path, text] = halves(rest, ' ')
     return { kind: 'file', path, text }
+  },
+  socket: (rest) => {
+    const [name, unit] = halves(rest, ' ')
+    const [setting, value] = halves(unit, '=')
+    return { kind: 'socket', name, setting, value }
+  },
+  ask: (rest) => {
+    const [path, words] = halves(rest, ' ')
+    const [text, answer] = halves(words, ' ')
+    return { kind: 'ask', path, text, answer }
+  },
+  write: (rest) => {
+    const [path, text] = halves(rest, ' ')
+    return { kind: 'write', path, text }
   },
   expect: (rest) => {
     const parts = rest.split(/, (?=[A-Z_]+=|\d+ descriptors?$)/)
