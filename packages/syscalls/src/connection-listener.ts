@@ -1,9 +1,9 @@
-import { Connection, type ConnectionType } from './connection.js'
+import { adoptSocket, expectSocket } from './adopt-socket.js'
+import { Connection, connectionKind } from './connection.js'
 import { FdWatcher } from './fd-watcher.js'
 import { native } from './native.js'
-import { passCredentials } from './pass-credentials.js'
-import { describeSocket, SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
-import { check, EAGAIN, invalid, type SystemError, systemError } from './system-error.js'
+import { SO_PASSCRED, SOL_SOCKET } from './socket-facts.js'
+import { EAGAIN, type SystemError, systemError } from './system-error.js'
 
 export interface ConnectionListenerOptions {
   /** Called with each connection; whoever gets it closes it. */
@@ -23,35 +23,37 @@ const ECONNABORTED = -103
 const EXHAUSTED = new Set([-24, -23, -105, -12])
 
 /**
- * Accepts connections on a listening unix socket, such as one of {@link bindSocket} or one that was inherited. For other
- * families there is `node:net`. Keeps the process alive until closed or unref'd.
+ * Accepts connections on a listening unix or vsock socket, such as one of {@link bindSocket} or one that was inherited. For
+ * other families there is `node:net`. Keeps the process alive until closed or unref'd.
  */
 export class ConnectionListener {
-  readonly #type: ConnectionType
+  readonly #kind: NonNullable<ReturnType<typeof connectionKind>>
   readonly #options: ConnectionListenerOptions
   readonly #watcher: FdWatcher
   #fd: number
   #retry: NodeJS.Timeout | undefined
 
   /**
-   * @param fd Taken over: `close` closes it, and so does the end of this thread.
-   * @throws TypeError for anything but a listening unix stream or seqpacket socket; SystemError. It then stays the caller's.
+   * @param fd Taken over, close-on-exec and non-blocking: `close` closes it, and so does the end of this thread.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for anything but a listening unix or vsock stream or seqpacket socket; SystemError. It
+   *   then stays the caller's.
    */
   constructor(fd: number, options: ConnectionListenerOptions) {
-    this.#type = typeOf(fd)
+    const expected = 'listening unix or vsock stream or seqpacket socket'
+    this.#kind = expectSocket(fd, expected, (facts) =>
+      facts.listening ? connectionKind(facts) : undefined,
+    )
     this.#fd = fd
     this.#options = options
     this.#watcher = new FdWatcher(fd, () => this.#accept())
     try {
       this.#watcher.arm('readable')
-      // Connections inherit it (Linux 6.16), so that whoever sends before it is accepted is noted.
-      passCredentials(fd)
-      check(native().own(fd), 'malloc')
+      // Connections inherit that senders are named (Linux 6.16), so that whoever sends before it is accepted is.
+      adoptSocket(fd, this.#kind.family)
     } catch (error) {
       this.#watcher.close()
       throw error
     }
-    native().setNonBlocking(fd, 1)
   }
 
   /** The descriptor's number, or -1 once closed. */
@@ -98,21 +100,13 @@ export class ConnectionListener {
   }
 
   #deliver(fd: number): void {
+    const { family, type } = this.#kind
     // As early as can be. Where it fails, `receive` will say so.
-    native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
-    this.#options.onConnection(new Connection(fd, this.#type))
+    if (family === 'unix') native().setsockopt(fd, SOL_SOCKET, SO_PASSCRED, 1)
+    this.#options.onConnection(new Connection(fd, type, family))
   }
 
   #arm(): void {
     if (this.#fd !== -1) this.#watcher.arm('readable')
   }
-}
-
-function typeOf(fd: number): ConnectionType {
-  const facts = describeSocket(fd)
-  const type = facts?.type
-  if (facts?.domain !== 'unix' || !facts.listening || (type !== 'stream' && type !== 'seqpacket')) {
-    throw invalid(`descriptor ${fd} is no listening unix stream or seqpacket socket`)
-  }
-  return type
 }

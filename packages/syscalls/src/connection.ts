@@ -5,7 +5,7 @@ import { native } from './native.js'
 import { passCredentials } from './pass-credentials.js'
 import { withReachablePath } from './reachable-path.js'
 import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
-import { DOMAINS, SOL_SOCKET, TYPES } from './socket-facts.js'
+import { DOMAINS, SOL_SOCKET, type SocketFacts, TYPES } from './socket-facts.js'
 import { check, EAGAIN, invalid } from './system-error.js'
 
 /** `stream`: bytes without boundaries; `seqpacket`: messages, in order, each whole (unix(7)). */
@@ -37,7 +37,7 @@ const END_TESTS: Record<ConnectionType, EndTest> = {
 /**
  * One end of a connection between unix sockets, which can carry descriptors and credentials and tells who is at the other
  * end: what `node:net` cannot; or between AF_VSOCK sockets, which have none of that, and which `node:net` does not know.
- * Comes from {@link connectSocket}, {@link openConnection} or a {@link ConnectionListener}.
+ * Comes from {@link connectSocket}, {@link openConnection}, {@link adoptConnection} or a {@link ConnectionListener}.
  */
 export class Connection extends MessageSocket {
   readonly type: ConnectionType
@@ -149,6 +149,15 @@ export class Connection extends MessageSocket {
       })
     })
   }
+}
+
+/** What {@link Connection}s a socket is for, or none. */
+export function connectionKind({
+  domain,
+  type,
+}: SocketFacts): { family: 'unix' | 'vsock'; type: ConnectionType } | undefined {
+  if (domain !== 'unix' && domain !== 'vsock') return undefined
+  return type === 'stream' || type === 'seqpacket' ? { family: domain, type } : undefined
 }
 
 /**

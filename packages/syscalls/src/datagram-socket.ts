@@ -1,10 +1,16 @@
+import { adoptSocket, expectSocket, type MessageFamily } from './adopt-socket.js'
 import type { MessageReceiver, ReceiveOptions } from './message-receiver.js'
 import { type Ancillary, MessageSocket } from './message-socket.js'
 import { native } from './native.js'
 import { passCredentials } from './pass-credentials.js'
 import { withReachablePath } from './reachable-path.js'
-import { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
-import { DOMAINS, SOL_SOCKET, TYPES } from './socket-facts.js'
+import {
+  AF_NETLINK,
+  encodeSocketAddress,
+  formatSocketAddress,
+  type SocketAddress,
+} from './socket-address.js'
+import { DOMAINS, SOL_SOCKET, type SocketFacts, TYPES } from './socket-facts.js'
 import { check, EAGAIN } from './system-error.js'
 
 export interface SendOptions extends Ancillary {
@@ -15,13 +21,35 @@ export interface SendOptions extends Ancillary {
 const SO_SNDBUF = 7
 const SO_SNDBUFFORCE = 32
 
-/** An AF_UNIX or AF_VSOCK datagram socket. */
+/** An AF_UNIX or AF_VSOCK datagram socket; one of AF_NETLINK only if it was inherited. */
 export class DatagramSocket extends MessageSocket {
   #peer: SocketAddress | undefined
 
   /** @throws SystemError, such as `ENODEV` or `EAFNOSUPPORT` for vsock on a kernel without it. */
-  constructor(family: 'unix' | 'vsock') {
-    super(check(native().socket(DOMAINS[family], TYPES.dgram, 0, 1), 'socket', family), family)
+  constructor(family: 'unix' | 'vsock')
+  /** Takes over what {@link DatagramSocket.adopt} has looked at. */
+  constructor(family: MessageFamily, fd: number)
+  constructor(family: MessageFamily, fd = open(family as 'unix' | 'vsock')) {
+    super(fd, family)
+  }
+
+  /**
+   * Makes one of a socket that was inherited: a unix or vsock datagram socket, or a netlink one (whose address is
+   * `{ family: 16, bytes }`, a `sockaddr_nl` of netlink(7)).
+   *
+   * Whoever sends from then on is named in what is received over unix and netlink. Who sent before is not known (then pid 0), unless
+   * SO_PASSCRED was on.
+   *
+   * @param fd Taken over, close-on-exec and non-blocking: `close` closes it, and so does the end of this thread.
+   * @throws TypeError `ERR_INVALID_ARG_VALUE` for anything else; SystemError. It then stays the caller's.
+   */
+  static adopt(fd: number): DatagramSocket {
+    const expected = 'unix or vsock datagram or netlink socket'
+    const { family, peerAddress } = expectSocket(fd, expected, datagramKind)
+    adoptSocket(fd, family)
+    const socket = new DatagramSocket(family, fd)
+    socket.#peer = peerAddress
+    return socket
   }
 
   /** Gives the socket an address; `{ family: 'unix' }` lets the kernel choose a free abstract name. */
@@ -79,4 +107,18 @@ export class DatagramSocket extends MessageSocket {
   receive(options: ReceiveOptions): MessageReceiver {
     return this.startReceiving(options)
   }
+}
+
+function open(family: 'unix' | 'vsock'): number {
+  return check(native().socket(DOMAINS[family], TYPES.dgram, 0, 1), 'socket', family)
+}
+
+function datagramKind({
+  domain,
+  peerAddress,
+  type,
+}: SocketFacts): { family: MessageFamily; peerAddress: SocketAddress | undefined } | undefined {
+  if (domain === AF_NETLINK) return { family: 'netlink', peerAddress }
+  if (type !== 'dgram' || (domain !== 'unix' && domain !== 'vsock')) return undefined
+  return { family: domain, peerAddress }
 }

@@ -4,6 +4,7 @@
  *
  * @module
  */
+export { adoptConnection } from './adopt-connection.js'
 export { bindSocket, type BindOptions } from './bind-socket.js'
 export { monotonicUsec } from './clock.js'
 export {

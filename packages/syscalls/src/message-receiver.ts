@@ -32,7 +32,10 @@ export interface ReceiveOptions {
    * that it did not read all that we sent (`ECONNRESET`).
    */
   onEnd?: () => void
-  /** Called when the socket fails; nothing is received after that. */
+  /**
+   * Called when the socket fails; nothing is received after that. But `ENOBUFS` says that messages were lost, because a netlink
+   * socket's queue was full (netlink(7)): receiving goes on.
+   */
   onError: (error: SystemError) => void
   /** The longest payload that is taken whole, in bytes. Default 4096, the service manager's own limit. */
   maxBytes?: number
@@ -46,6 +49,7 @@ export type EndTest = (message: ReceivedMessage) => boolean
 const SO_PASSPIDFD = 76
 const ESHUTDOWN = -108
 const ECONNRESET = -104
+const ENOBUFS = -105
 const MOST_MESSAGES = 64
 const PAYLOAD_TRUNCATED = 1
 const CONTROL_TRUNCATED = 2
@@ -152,7 +156,7 @@ export class MessageReceiver {
   #fail(error: number): void {
     // Closed by onMessages: then nobody wants to hear of it.
     if (this.#state === 'stopped') return
-    this.stop()
+    if (error !== ENOBUFS) this.stop()
     this.#options.onError(systemError(error, 'recvmsg'))
   }
 }

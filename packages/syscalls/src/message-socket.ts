@@ -1,3 +1,4 @@
+import type { MessageFamily } from './adopt-socket.js'
 import { FdWatcher, type Readiness } from './fd-watcher.js'
 import { fdArray } from './fd.js'
 import { type EndTest, MessageReceiver, type ReceiveOptions } from './message-receiver.js'
@@ -35,7 +36,7 @@ export abstract class MessageSocket {
   #keepsAlive = true
   readonly #carriesFds: boolean
 
-  protected constructor(fd: number, family: 'unix' | 'vsock' = 'unix') {
+  protected constructor(fd: number, family: MessageFamily = 'unix') {
     this.#fd = fd
     this.#carriesFds = family === 'unix'
   }

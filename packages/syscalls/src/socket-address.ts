@@ -19,6 +19,7 @@ export type SocketAddress =
 export const AF_UNIX = 1
 export const AF_INET = 2
 export const AF_INET6 = 10
+export const AF_NETLINK = 16
 export const AF_VSOCK = 40
 
 const littleEndian = endianness() === 'LE'

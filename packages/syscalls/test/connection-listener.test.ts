@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { createConnection } from 'node:net'
 import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
+import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import {
   bindSocket,
@@ -13,6 +14,7 @@ import {
 } from '../src/index.js'
 import { freeAddress } from './conversation.js'
 import { tick, until } from './inbox.js'
+import { flagsOf, inherited } from './inherited.js'
 import { isOpen, openFds } from './open-fds.js'
 import { runFixture } from './program.js'
 
@@ -79,7 +81,28 @@ test('node:net meets it', async () => {
   expect(connections[0]!.peer).toMatchObject({ pid: process.pid })
 })
 
-test('nothing but a listening unix stream or seqpacket socket is taken', async () => {
+test('an inherited socket is close-on-exec and does not block from then on', async () => {
+  const fd = inherited(bindSocket({ type: 'seqpacket', address: freeAddress() }))
+  const listener = new ConnectionListener(fd, { onConnection() {}, onError() {} })
+  expect(flagsOf(fd)).toEqual({ cloexec: true, nonBlocking: true })
+  listener.close()
+  await until(() => !isOpen(fd))
+})
+
+const ANY = 0xffff_ffff
+const VSOCK = 'import socket; socket.socket(socket.AF_VSOCK).bind((0xffffffff, 0xffffffff))'
+test.skipIf(!works(PYTHON, '-c', VSOCK)).each(['stream', 'seqpacket'] as const)(
+  'a listening vsock %s socket is taken',
+  async (type) => {
+    const fd = inherited(bindSocket({ type, address: { family: 'vsock', cid: ANY, port: ANY } }))
+    const listener = new ConnectionListener(fd, { onConnection() {}, onError() {} })
+    expect(flagsOf(fd)).toEqual({ cloexec: true, nonBlocking: true })
+    listener.close()
+    await until(() => !isOpen(fd))
+  },
+)
+
+test('nothing but a listening unix or vsock stream or seqpacket socket is taken', async () => {
   const before = openFds().length
   const socket = new DatagramSocket('unix')
   const tcp = bindSocket({

@@ -21,7 +21,12 @@ const PROGRAM = `
   await attempt('bind', () => new s.DatagramSocket('unix').bind({ family: 'unix' }))
   await attempt('receive', () => receiver.receive({ onMessages: nothing, onError: nothing }))
   await attempt('connect', () => s.connectSocket({ type: 'seqpacket', address }))
+  for (const set of [s.setCloexec, s.setNonBlocking]) set(fd, false)
   await attempt('listen', listen)
+  const inherited = s.bindSocket({ type: 'dgram', address: { family: 'unix' } })
+  for (const set of [s.setCloexec, s.setNonBlocking]) set(inherited, false)
+  await attempt('adopt', () => s.DatagramSocket.adopt(inherited))
+  results.flags = [fd, inherited].flatMap((each) => [s.isCloexec(each), s.isNonBlocking(each)])
   console.log(JSON.stringify(results))
   process.exit()`
 
@@ -34,8 +39,10 @@ describe.runIf(canDeny())('a system that does not name senders', () => {
   ])('and says %s: %s', async (error, result) => {
     const outcome = await runDenied([`setsockopt:1=1,2=16:${error}`], PROGRAM)
     expect(outcome).toMatchObject({ code: 0, stderr: '' })
-    const all = { bind: result, receive: result, connect: result, listen: result }
-    expect(JSON.parse(outcome.stdout)).toEqual(all)
+    const all = { bind: result, receive: result, connect: result, listen: result, adopt: result }
+    // What could not be adopted is as it was.
+    const flags = Array(4).fill(result === 'done') as boolean[]
+    expect(JSON.parse(outcome.stdout)).toEqual({ ...all, flags })
   })
 })
 

@@ -10,6 +10,7 @@ test.each([
   ['unread', 20],
   ['waiting for room', 20],
   ['connected', 50],
+  ['adopted', 20],
 ])(
   'Workers that are terminated while their sockets are %s leave nothing behind (%i of them)',
   async (state, workers) => {

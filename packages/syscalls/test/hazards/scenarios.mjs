@@ -11,6 +11,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import {
+  adoptConnection,
   bindSocket,
   closeFd,
   closeForeignFds,
@@ -142,6 +143,17 @@ export const scenarios = {
         describeSocket(fd)
         socketCookie(fd)
       }
+    },
+  },
+  'sockets are adopted': {
+    async run(defer) {
+      const address = { family: 'unix', abstract: uniqueName() }
+      const fd = bindSocket({ type: 'stream', address })
+      listenerOn(defer, fd, () => {})
+      const client = opened(defer, await connectSocket({ type: 'stream', address }))
+      takenOver(defer, duplicateFd(client.fd), adoptConnection)
+      const datagrams = bindSocket({ type: 'dgram', address: { family: 'unix' } })
+      takenOver(defer, datagrams, (each) => DatagramSocket.adopt(each))
     },
   },
   'a path that is too long for an address is used': {
@@ -331,16 +343,16 @@ async function converse(defer, type) {
   })
 }
 
-/** Takes the descriptor over, or closes it. */
 function listenerOn(defer, fd, onArrival) {
+  const onConnection = (connection) => onArrival(undefined, opened(defer, connection))
+  const options = { onConnection, onError: onArrival }
+  return takenOver(defer, fd, () => new ConnectionListener(fd, options))
+}
+
+/** Takes the descriptor over, or closes it. */
+function takenOver(defer, fd, take) {
   try {
-    return opened(
-      defer,
-      new ConnectionListener(fd, {
-        onConnection: (connection) => onArrival(undefined, opened(defer, connection)),
-        onError: onArrival,
-      }),
-    )
+    return opened(defer, take(fd))
   } catch (error) {
     closeFd(fd)
     throw error

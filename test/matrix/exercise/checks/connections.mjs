@@ -2,11 +2,13 @@ import assert from 'node:assert/strict'
 import { fstatSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  adoptConnection,
   bindSocket,
   closeFd,
   closeForeignFds,
   ConnectionListener,
   connectSocket,
+  duplicateFd,
   pidfdPid,
   pipe,
 } from '@sdbridge/syscalls'
@@ -19,6 +21,26 @@ export const connections = {
 
   async 'a seqpacket connection carries packets and a descriptor, and ends'(scope) {
     await converse(scope, 'seqpacket', 'hello|world')
+  },
+
+  async 'a connection that was inherited is taken over'(scope) {
+    const { client, server } = await pair(scope, 'seqpacket')
+    const inherited = scope.closing(adoptConnection(duplicateFd(server.fd)))
+    server.close()
+    const messages = []
+    let ended = false
+    inherited.receive({
+      onMessages: (batch) => messages.push(...batch),
+      onEnd: () => (ended = true),
+      onError: assert.ifError,
+    })
+    client.trySend(Buffer.from('hello'))
+    client.close()
+    await until(() => ended)
+    assert.equal(
+      messages.map(({ data, sender }) => `${data} ${sender.pid}`).join(),
+      `hello ${process.pid}`,
+    )
   },
 
   async 'both ends of a connection know each other'(scope) {

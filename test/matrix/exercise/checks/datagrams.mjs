@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync, openSync, readSync, writeSync } from 'node:fs'
 import { join } from 'node:path'
 import {
+  bindSocket,
   closeFd,
   closeForeignFds,
   DatagramSocket,
@@ -11,8 +12,9 @@ import {
   pidfdOpen,
   pipe,
   removeStaleSocketFile,
+  setCloexec,
 } from '@sdbridge/syscalls'
-import { inbox, pairOf } from '../inbox.mjs'
+import { freshAddress, inbox, pairOf } from '../inbox.mjs'
 import { kernelIsFrom } from '../kernel.mjs'
 import { run } from '../runtime.mjs'
 
@@ -45,6 +47,21 @@ export const datagrams = {
     writeSync(fd, 'through')
     const bytes = Buffer.alloc(16)
     assert.equal(String(bytes.subarray(0, readSync(readFd, bytes))), 'through')
+  },
+
+  async 'a datagram socket that was inherited is taken over'(scope) {
+    const address = freshAddress()
+    const fd = bindSocket({ type: 'dgram', address })
+    setCloexec(fd, false)
+    const socket = scope.closing(DatagramSocket.adopt(fd))
+    assert.deepEqual([socket.fd, isCloexec(fd)], [fd, true])
+    const arrived = new Promise((resolve, reject) => {
+      socket.receive({ onMessages: resolve, onError: reject })
+    })
+    scope.closing(new DatagramSocket('unix')).trySend(Buffer.from('hello'), { address })
+    const [message] = await arrived
+    assert.equal(`${message.data} ${message.sender.pid}`, `hello ${process.pid}`)
+    assert.throws(() => DatagramSocket.adopt(0), { code: 'ERR_INVALID_ARG_VALUE' })
   },
 
   async '253 descriptors travel at once'(scope) {
