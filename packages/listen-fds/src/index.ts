@@ -15,3 +15,16 @@ export { LISTEN_FDS_START } from './listen-environment.js'
 export { listenFds } from './listen-fds.js'
 export { listenOrBind, type ListeningOn, type ListenOrBindOptions } from './listen-or-bind.js'
 export { standardInput } from './standard-input.js'
+export {
+  type Ancillary,
+  type Connection,
+  type ConnectionListener,
+  type ConnectionListenerOptions,
+  type Credentials,
+  type DatagramSocket,
+  type MessageReceiver,
+  type ReceivedMessage,
+  type ReceiveOptions,
+  type SocketAddress,
+  type SystemError,
+} from '@sdbridge/syscalls'

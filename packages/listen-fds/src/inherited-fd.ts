@@ -1,9 +1,18 @@
 import { closeSync } from 'node:fs'
-import { duplicateFd } from '@sdbridge/syscalls'
+import {
+  adoptConnection,
+  type Connection,
+  ConnectionListener,
+  type ConnectionListenerOptions,
+  DatagramSocket,
+  duplicateFd,
+} from '@sdbridge/syscalls'
 import type { DescriptorFacts, FdFamily } from './descriptor-facts.js'
 import { ListenFdsError } from './errors.js'
 import type { FdKind } from './fd-kind.js'
 import { fdIdentity } from './fd-stats.js'
+
+type Kinds = readonly [FdKind, ...FdKind[]]
 
 /**
  * A descriptor that the service manager passed. It goes as it is into `server.listen()` (node:net, tls,
@@ -60,7 +69,7 @@ export class InheritedFd {
    * @throws ListenFdsError `ERR_LISTEN_FDS_WRONG_KIND`, which names the descriptor, what was expected and
    *   what was found, and the .socket setting that opens the expected kind.
    */
-  expect(...kinds: [FdKind, ...FdKind[]]): this {
+  expect(...kinds: Kinds): this {
     if (kinds.includes(this.kind)) return this
     const { fd, name, kind: found } = this
     const settings = [...new Set(kinds.flatMap((kind) => SETTINGS[kind] ?? []))]
@@ -74,12 +83,46 @@ export class InheritedFd {
   }
 
   /**
+   * Makes a socket of messages, which sends and receives, with the senders' credentials and addresses, and with descriptors over unix.
+   *
+   * - Unit file: `ListenDatagram=/PATH`, `ListenDatagram=vsock-dgram:CID:PORT`, `ListenNetlink=`. `PassCredentials=yes` names those
+   *   too who sent before the service was there. For UDP there is node:dgram.
+   *
+   * @throws ListenFdsError `ERR_LISTEN_FDS_WRONG_KIND`, `ERR_LISTEN_FDS_HANDED_OVER`; SystemError.
+   */
+  openDatagramSocket(): DatagramSocket {
+    return this.#handOverTo(DATAGRAM_KINDS, (fd) => DatagramSocket.adopt(fd))
+  }
+
+  /**
+   * Accepts connections of a kind that `node:net` does not know; or those of a unix stream socket, to see who connects (`peer`)
+   * and to be sent descriptors.
+   *
+   * - Unit file: `ListenSequentialPacket=/PATH`, `ListenStream=vsock:CID:PORT`, `ListenStream=/PATH`, with `Accept=no`.
+   *
+   * @throws As `openDatagramSocket`.
+   */
+  openListener(options: ConnectionListenerOptions): ConnectionListener {
+    return this.#handOverTo(LISTENER_KINDS, (fd) => new ConnectionListener(fd, options))
+  }
+
+  /**
+   * Makes a connection of what `Accept=yes` passes for `ListenSequentialPacket=`, or of a unix or vsock stream.
+   *
+   * @throws As `openDatagramSocket`.
+   */
+  openConnection(): Connection {
+    return this.#handOverTo(CONNECTION_KINDS, (fd) => adoptConnection(fd))
+  }
+
+  /**
    * Makes a second descriptor of the same socket or file (dup(2)), close-on-exec and the caller's as well, such as one for each Worker that
    * serves on it: what adopts a descriptor closes it, and one that two have adopted would be closed twice.
    *
    * @throws SystemError `EMFILE`; Error `ERR_SYSCALLS_UNAVAILABLE`.
    */
   duplicate(): InheritedFd {
+    this.#checkThatIsOwned()
     return new InheritedFd(duplicateFd(this.fd), this.name, this.#facts)
   }
 
@@ -94,17 +137,28 @@ export class InheritedFd {
     if (fdIdentity(this.fd) === this.#identity) closeSync(this.fd)
   }
 
+  // Where `open` fails, the descriptor stays what it was.
+  #handOverTo<Opened>(kinds: Kinds, open: (fd: number) => Opened): Opened {
+    this.expect(...kinds).#checkThatIsOwned()
+    const opened = open(this.fd)
+    this.#isHandedOver = true
+    return opened
+  }
+
   /**
    * Says that something else closes the descriptor from now on, and gives its number.
    *
    * @throws ListenFdsError `ERR_LISTEN_FDS_HANDED_OVER` if that was said before, or if it was closed.
    */
   handOver(): number {
+    this.#checkThatIsOwned()
+    this.#isHandedOver = true
+    return this.fd
+  }
+
+  #checkThatIsOwned(): void {
     const { fd, name } = this
-    if (!this.#isHandedOver && fdIdentity(fd) === this.#identity) {
-      this.#isHandedOver = true
-      return fd
-    }
+    if (!this.#isHandedOver && fdIdentity(fd) === this.#identity) return
     throw new ListenFdsError(
       'ERR_LISTEN_FDS_HANDED_OVER',
       `descriptor ${fd} (${JSON.stringify(name)}) is closed, or belongs to what was made of it before; ` +
@@ -113,6 +167,10 @@ export class InheritedFd {
     )
   }
 }
+
+const DATAGRAM_KINDS: Kinds = ['unix-datagram', 'vsock-datagram', 'netlink']
+const LISTENER_KINDS: Kinds = ['seqpacket-listener', 'vsock-listener', 'unix-listener']
+const CONNECTION_KINDS: Kinds = ['seqpacket-connection', 'vsock-connection', 'connection']
 
 // systemd.socket(5)
 const SETTINGS: Partial<Record<FdKind, string>> = {
