@@ -3,6 +3,8 @@
 #include "glue.h"
 #include "sys.h"
 
+#include <string.h>
+
 /* send(fd, data, address?, fds?, credentials?) */
 static napi_value
 js_send(napi_env env, napi_callback_info info) {
@@ -26,9 +28,10 @@ js_send(napi_env env, napi_callback_info info) {
 }
 
 /* How a batch is described to src/message-receiver.ts: [error, then for each message: offset, length,
- * full length, flags, pid, uid, gid, pidfd, number of descriptors, the descriptors]. Plain integers in
- * memory that exists already, so nothing can fail between the kernel's hand-over and the caller. */
-enum { RECORD_HEADER = 9, RECORD_MOST = RECORD_HEADER + SYS_FDS_PER_MESSAGE };
+ * full length, flags, pid, uid, gid, pidfd, number of descriptors, bytes of the sender's address, the
+ * descriptors, the address in as many integers as it needs]. Plain integers in memory that exists already,
+ * so nothing can fail between the kernel's hand-over and the caller. */
+enum { RECORD_HEADER = 10, RECORD_MOST = RECORD_HEADER + SYS_FDS_PER_MESSAGE + SYS_ADDRESS_MOST / 4 };
 
 static size_t
 write_record(int32_t *record, size_t offset, const struct sys_incoming *message) {
@@ -41,12 +44,14 @@ write_record(int32_t *record, size_t offset, const struct sys_incoming *message)
     record[6] = (int32_t) message->credentials.gid;
     record[7] = message->pidfd;
     record[8] = (int32_t) message->fd_count;
+    record[9] = (int32_t) message->address_length;
     for (size_t i = 0; i < message->fd_count; i++) record[RECORD_HEADER + i] = message->fds[i];
-    return RECORD_HEADER + message->fd_count;
+    memcpy(record + RECORD_HEADER + message->fd_count, message->address, message->address_length);
+    return RECORD_HEADER + message->fd_count + (message->address_length + 3) / 4;
 }
 
-/* receive(fd, payloads, records, mostMessages, mostBytes) -> number of messages. A batch ends where the
- * queue is empty, the room is used up, or a call failed (the error is then records[0]). */
+/* receive(fd, payloads, records, mostMessages, mostBytes, addressed) -> number of messages. A batch ends
+ * where the queue is empty, the room is used up, or a call failed (the error is then records[0]). */
 static napi_value
 js_receive(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
@@ -56,6 +61,7 @@ js_receive(napi_env env, napi_callback_info info) {
     uint8_t *payloads = read_bytes(&call, 1, &room);
     int32_t *records = read_integers(&call, 2, &integers);
     int32_t most_messages = read_integer(&call, 3), most_bytes = read_integer(&call, 4);
+    int32_t addressed = read_integer(&call, 5);
 
     if (!call.failed && integers < 1 + RECORD_MOST) refuse(&call, 2, "a larger Int32Array");
     if (!call.failed && (most_bytes < 1 || (size_t) most_bytes > room))
@@ -65,7 +71,7 @@ js_receive(napi_env env, napi_callback_info info) {
     records[0] = 0;
     while (count < most_messages && room - offset >= (size_t) most_bytes && integers - used >= RECORD_MOST) {
         struct sys_incoming message;
-        int result = sys_receive(fd, payloads + offset, (size_t) most_bytes, &message);
+        int result = sys_receive(fd, payloads + offset, (size_t) most_bytes, addressed, &message);
         if (result < 0) {
             records[0] = result;
             break;

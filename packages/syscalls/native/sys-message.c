@@ -44,7 +44,7 @@ sys_send(int fd, const struct sys_outgoing *message) {
 
 /* Returns 1, or -errno. An empty datagram is a message like any other. */
 int
-sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message) {
+sys_receive(int fd, void *buffer, size_t capacity, int addressed, struct sys_incoming *message) {
     union control control;
     struct iovec payload = { buffer, capacity };
     struct msghdr header;
@@ -53,6 +53,8 @@ sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message)
     memset(&header, 0, sizeof header);
     header.msg_iov = &payload;
     header.msg_iovlen = 1;
+    header.msg_name = addressed ? message->address : NULL;
+    header.msg_namelen = addressed ? sizeof message->address : 0;
     header.msg_control = control.bytes;
     header.msg_controllen = sizeof control.bytes;
 
@@ -65,6 +67,9 @@ sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message)
     message->length = (size_t) result < capacity ? (size_t) result : capacity;
     message->flags = (header.msg_flags & MSG_TRUNC ? SYS_PAYLOAD_TRUNCATED : 0) |
                      (header.msg_flags & MSG_CTRUNC ? SYS_CONTROL_TRUNCATED : 0);
+    /* The kernel reports the length of the address, even where it stored less. */
+    message->address_length =
+        header.msg_namelen < sizeof message->address ? header.msg_namelen : sizeof message->address;
     control_read(control.bytes, header.msg_controllen, message);
     return 1;
 }

@@ -36,6 +36,9 @@ enum {
     SYS_HAS_CREDENTIALS = 4,
 };
 
+/* A sockaddr_storage. */
+#define SYS_ADDRESS_MOST 128
+
 struct sys_incoming {
     size_t length;      /* Bytes stored. */
     size_t full_length; /* Bytes sent; more than `length` if the payload was cut. */
@@ -44,6 +47,8 @@ struct sys_incoming {
     int32_t pidfd; /* -1 if there is none. */
     size_t fd_count;
     int32_t fds[SYS_FDS_PER_MESSAGE]; /* Ours to close, close-on-exec from birth. */
+    size_t address_length;            /* 0: it has none, or nobody asked. */
+    uint8_t address[SYS_ADDRESS_MOST];
 };
 
 /* sockets (sys-socket.c) */
@@ -60,7 +65,8 @@ int sys_setsockopt(int fd, int level, int name, int value);
 
 /* messages (sys-message.c) */
 int64_t sys_send(int fd, const struct sys_outgoing *message);
-int sys_receive(int fd, void *buffer, size_t capacity, struct sys_incoming *message);
+/* `addressed`: asks for the sender's address. */
+int sys_receive(int fd, void *buffer, size_t capacity, int addressed, struct sys_incoming *message);
 
 /* descriptors (sys-fd.c) */
 int sys_close(int fd);

@@ -1,5 +1,6 @@
 import { native } from './native.js'
 import { passCredentials } from './pass-credentials.js'
+import { decodeSocketAddress, type SocketAddress } from './socket-address.js'
 import { EAGAIN, systemError, type SystemError } from './system-error.js'
 import { SOL_SOCKET } from './socket-facts.js'
 
@@ -20,6 +21,11 @@ export interface ReceivedMessage {
   sender?: { pid: number; uid: number; gid: number }
   /** A pidfd of the sender, if asked for and if the kernel gives one (Linux 6.5). Ours to close. */
   pidfd?: number
+  /**
+   * Where it was sent from, and so where to answer, if asked for. Absent if the sender's socket has no address; what else there is
+   * depends on the family (unix(7), vsock(7), netlink(7)).
+   */
+  address?: SocketAddress
   /** The descriptors that came along, close-on-exec. Close with `closeForeignFds`. */
   fds: number[]
 }
@@ -41,6 +47,8 @@ export interface ReceiveOptions {
   maxBytes?: number
   /** Ask for a pidfd of each sender. Default false: it costs a descriptor a message. */
   pidfd?: boolean
+  /** Ask for the address of each sender. Default false. */
+  addresses?: boolean
 }
 
 /** Whether a message is none, but says that no more will come: the socket is connected, and its other end has closed. */
@@ -54,13 +62,14 @@ const MOST_MESSAGES = 64
 const PAYLOAD_TRUNCATED = 1
 const CONTROL_TRUNCATED = 2
 const HAS_CREDENTIALS = 4
-/** Of native/glue-message.c: offset, length, full length, flags, pid, uid, gid, pidfd, number of descriptors. */
-const RECORD_HEADER = 9
+/** Of native/glue-message.c: offset, length, full length, flags, pid, uid, gid, pidfd, number of descriptors, bytes of the address. */
+const RECORD_HEADER = 10
 const FDS_PER_MESSAGE = 253
+const ADDRESS_INTEGERS = 32
 
 // Filled and copied from within one call, so all sockets share them.
 let payloads = Buffer.alloc(0)
-const records = new Int32Array(1 + 4 * (RECORD_HEADER + FDS_PER_MESSAGE))
+const records = new Int32Array(1 + 4 * (RECORD_HEADER + FDS_PER_MESSAGE + ADDRESS_INTEGERS))
 
 /**
  * The receiving half of a socket. It takes what has arrived in batches, one in each turn of the event
@@ -124,7 +133,15 @@ export class MessageReceiver {
     if (this.#state !== 'receiving') return 0
     const size = 65_536 + this.#maxBytes
     if (payloads.length < size) payloads = Buffer.allocUnsafeSlow(size)
-    const count = native().receive(this.#fd, payloads, records, MOST_MESSAGES, this.#maxBytes)
+    const { addresses = false } = this.#options
+    const count = native().receive(
+      this.#fd,
+      payloads,
+      records,
+      MOST_MESSAGES,
+      this.#maxBytes,
+      addresses ? 1 : 0,
+    )
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
     const batch = readRecords(count)
     const ended = this.#cutAtEnd(batch)
@@ -169,6 +186,7 @@ function readRecords(count: number): ReceivedMessage[] {
     const flags = records[at + 3]!
     const pidfd = records[at + 7]!
     const fdCount = records[at + 8]!
+    const addressBytes = records[at + 9]!
     const end = at + RECORD_HEADER + fdCount
     const message: ReceivedMessage = {
       data: Buffer.from(payloads.subarray(offset, offset + records[at + 1]!)),
@@ -185,8 +203,13 @@ function readRecords(count: number): ReceivedMessage[] {
       }
     }
     if (pidfd >= 0) message.pidfd = pidfd
+    if (addressBytes > 0) message.address = addressAt(end, addressBytes)
     batch.push(message)
-    at = end
+    at = end + Math.ceil(addressBytes / 4)
   }
   return batch
+}
+
+function addressAt(index: number, length: number): SocketAddress {
+  return decodeSocketAddress(new Uint8Array(records.buffer, 4 * index, length))
 }

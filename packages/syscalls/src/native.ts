@@ -28,6 +28,7 @@ export interface Native {
     records: Int32Array,
     mostMessages: number,
     mostBytes: number,
+    addressed: number,
   ): number
   own(fd: number): number
   close(fd: number): number

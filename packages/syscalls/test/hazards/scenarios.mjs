@@ -59,6 +59,14 @@ export const scenarios = {
       await received(1)
     },
   },
+  'a message is received with the address of its sender': {
+    async run(defer) {
+      const { sender, send, received } = inbox(defer, { addresses: true })
+      sender.bind({ family: 'unix' })
+      await send('x', [0])
+      await received(1)
+    },
+  },
   'many messages are received': {
     async run(defer) {
       const { send, received } = inbox(defer)

@@ -64,6 +64,15 @@ export const datagrams = {
     assert.throws(() => DatagramSocket.adopt(0), { code: 'ERR_INVALID_ARG_VALUE' })
   },
 
+  async 'a message is answered at the address that it came from'(scope) {
+    const { here, there, hereAddress, thereAddress } = pairOf(scope, { addresses: true })
+    here.socket.trySend(Buffer.from('question'), { address: thereAddress })
+    const { address } = await there.next()
+    assert.deepEqual(Buffer.from(address.abstract), hereAddress.abstract)
+    there.socket.trySend(Buffer.from('answer'), { address })
+    assert.equal(String((await here.next()).data), 'answer')
+  },
+
   async '253 descriptors travel at once'(scope) {
     const { here, there, thereAddress } = pairOf(scope)
     const fd = openSync('/dev/null')
