@@ -3,7 +3,7 @@
 import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { createServer } from 'node:http'
-import { listenFds } from '@sdbridge/listen-fds'
+import { listenOrBind } from '@sdbridge/listen-fds'
 import { lifecycle, status } from '@sdbridge/notify'
 
 const GREETING_FILE = process.env.GREETING_FILE ?? new URL('greeting.txt', import.meta.url)
@@ -18,12 +18,10 @@ const server = createServer((request, response) => {
   response.end(`${greeting} (request ${served} of process ${process.pid})\n`)
 })
 
-const [socket] = listenFds()
-
 await lifecycle({
   async start() {
-    await once(server.listen(socket ?? 8080), 'listening')
-    return 'Waiting for requests'
+    const { address } = await listenOrBind(server, { fallback: 8080 })
+    return `Waiting for requests on ${address}`
   },
   // If the file cannot be read, the service goes on with what it had, and the status tells why.
   reload() {
