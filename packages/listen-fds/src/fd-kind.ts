@@ -1,4 +1,4 @@
-import { type BigIntStats, statfsSync } from 'node:fs'
+import { type BigIntStats, readFileSync, statfsSync } from 'node:fs'
 import type { SocketFacts } from '@sdbridge/syscalls'
 
 /**
@@ -39,6 +39,7 @@ const IPPROTO_TCP = 6
 const IPPROTO_UDP = 17
 const IPPROTO_MPTCP = 262
 const MQUEUE_MAGIC = 0x19_80_02_02
+const O_PATH = 0o10_000_000
 
 /** Finds the kind of a socket. */
 export function kindOfSocket(facts: SocketFacts): FdKind {
@@ -55,6 +56,18 @@ export function kindOfFile(fd: number, stats: BigIntStats): FdKind {
   if (stats.isCharacterDevice()) return 'special'
   if (stats.isFile()) return isMessageQueue(fd) ? 'message-queue' : 'special'
   return 'unknown'
+}
+
+/**
+ * Whether a regular file is a message queue. On Linux that is one of a file system of its own; opened with O_PATH it is
+ * nothing but a place in there.
+ */
+export function isMessageQueue(fd: number): boolean {
+  try {
+    return statfsSync(`/proc/self/fd/${fd}`).type === MQUEUE_MAGIC && !isPathOnly(fd)
+  } catch {
+    return false
+  }
 }
 
 function kindOfUnix({ type, listening }: SocketFacts): FdKind {
@@ -78,11 +91,8 @@ function kindOfInet({ type, protocol, listening }: SocketFacts): FdKind {
   return listening ? 'tcp-listener' : 'connection'
 }
 
-// On Linux a message queue is a regular file of a file system of its own.
-function isMessageQueue(fd: number): boolean {
-  try {
-    return statfsSync(`/proc/self/fd/${fd}`).type === MQUEUE_MAGIC
-  } catch {
-    return false
-  }
+function isPathOnly(fd: number): boolean {
+  const flags =
+    /^flags:\s*(\d+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'latin1'))?.[1] ?? ''
+  return (Number.parseInt(flags, 8) & O_PATH) !== 0
 }

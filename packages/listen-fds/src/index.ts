@@ -11,6 +11,17 @@ export { ListenFdsError, type ListenFdsErrorCode, type ListenFdsErrorDetails } f
 export { type FdKind } from './fd-kind.js'
 export { type InheritedFd } from './inherited-fd.js'
 export { closeUnclaimedFds, takeFds, unclaimedFds } from './inventory.js'
+export { isFifo } from './is-fifo.js'
+export { isMq } from './is-mq.js'
+export { isSocket, type IsSocketOptions } from './is-socket.js'
+export { isSocketInet, type IsSocketInetOptions } from './is-socket-inet.js'
+export {
+  type InetSocketAddress,
+  isSocketSockaddr,
+  type IsSocketSockaddrOptions,
+} from './is-socket-sockaddr.js'
+export { isSocketUnix, type IsSocketUnixOptions } from './is-socket-unix.js'
+export { isSpecial } from './is-special.js'
 export { LISTEN_FDS_START } from './listen-environment.js'
 export { listenFds } from './listen-fds.js'
 export { listenOrBind, type ListeningOn, type ListenOrBindOptions } from './listen-or-bind.js'
@@ -28,3 +39,4 @@ export {
   type SocketAddress,
   type SystemError,
 } from '@sdbridge/syscalls'
+export { type SocketQuestion, type SocketType } from './socket-question.js'

@@ -4,7 +4,7 @@ import type { Assignments, ParsedAssignments } from '../src/assignments.js'
 import { encodeMessage, MESSAGE_MAX_BYTES } from '../src/encode-message.js'
 import { parseMessage, type AcceptedMessage } from '../src/parse-message.js'
 import { makeMessage } from './fuzz/make-message.js'
-import { Random } from './fuzz/random.js'
+import { Random } from '../../../test/support/random.js'
 
 const U64_MAX = 2n ** 64n - 1n
 

@@ -44,11 +44,18 @@ export { pidfdId, pidfdOpen, pidfdPid, sendSignal } from './pidfd.js'
 export { isSameDescription } from './same-description.js'
 export { type Signal, signalName, signalNumber } from './signal-number.js'
 export { SignalWatcher } from './signal-watcher.js'
-export { formatSocketAddress, type SocketAddress } from './socket-address.js'
+export { encodeSocketAddress, formatSocketAddress, type SocketAddress } from './socket-address.js'
 export { ownSocketFile, removeStaleSocketFile } from './socket-file.js'
-export { describeSocket, socketCookie, type SocketFacts } from './socket-facts.js'
+export {
+  describeSocket,
+  DOMAINS as SOCKET_DOMAINS,
+  socketCookie,
+  type SocketFacts,
+  TYPES as SOCKET_TYPES,
+} from './socket-facts.js'
+export { socketName } from './socket-name.js'
 export { bindPrivilegedPort } from './privileged-port.js'
 export { RECORD_START_STATE, type StartState, startState } from './start-state.js'
-export { type SystemError } from './system-error.js'
+export { type SystemError, systemError } from './system-error.js'
 export { monotonicOffset } from './time-namespace.js'
 export { type ExitStatus, waitForExit, type WaitForExitOptions } from './wait-for-exit.js'

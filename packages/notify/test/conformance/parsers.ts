@@ -3,7 +3,7 @@ import type { ParsedAssignments } from '../../src/assignments.js'
 import { parseInteger } from '../../src/integer.js'
 import { parseMessage } from '../../src/parse-message.js'
 import { makeMessage, makeNumber, makeValue } from '../fuzz/make-message.js'
-import { Random } from '../fuzz/random.js'
+import { Random } from '../../../../test/support/random.js'
 import { isSystemdUtf8, readInteger, splitLines } from '../fuzz/reference-parser.js'
 import type { Systemd } from './systemd.js'
 

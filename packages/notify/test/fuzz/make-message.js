@@ -1,6 +1,6 @@
 // @ts-check
 
-/** @import { Random } from './random.js' */
+/** @import { Random } from '../../../../test/support/random.js' */
 
 // Of the man page, and not of our table: what the table forgets must be found.
 const FLAGS = ['READY', 'RELOADING', 'STOPPING', 'MAINPIDFD', 'FDSTORE', 'FDSTOREREMOVE']

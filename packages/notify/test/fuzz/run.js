@@ -8,7 +8,7 @@ import { endOnSignals } from '../../../../test/support/scratch.js'
 import { checkMessage } from './check-message.js'
 import { ReceiverCheck, STAYS_OPEN } from './check-receiver.js'
 import { makeMessage } from './make-message.js'
-import { Random } from './random.js'
+import { Random } from '../../../../test/support/random.js'
 import { shrink } from './shrink.js'
 
 const HELP = `Feeds messages made up at random to the parser and to the receiver of @sdbridge/notify, and compares what they
