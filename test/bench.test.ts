@@ -26,6 +26,8 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 120_000 
     'flood',
     'endurance',
     'receive',
+    'start',
+    'serve',
     'import',
   ])
   const arrived = Object.fromEntries(

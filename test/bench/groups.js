@@ -1,3 +1,4 @@
+import { serveGroup, startGroup } from './adopt-groups.js'
 import { enduranceGroup } from './endurance-group.js'
 import { importGroup } from './import-group.js'
 import { receiveGroup } from './receive-group.js'
@@ -26,5 +27,7 @@ export const groups = {
   flood: floodGroup,
   endurance: enduranceGroup,
   receive: receiveGroup,
+  start: startGroup,
+  serve: serveGroup,
   import: importGroup,
 }

@@ -39,9 +39,12 @@ export class Workshop {
     return join(this.directory, `${this.#sockets++}`)
   }
 
-  /** @param {string} program @param {string[]} words @param {NodeJS.ProcessEnv} [env] */
-  start(program, words, env = process.env) {
-    const child = spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit'], env })
+  /** @param {string} program @param {string[]} words @param {NodeJS.ProcessEnv} [env] @param {number[]} [fds] What it is passed from descriptor 3 on. */
+  start(program, words, env = process.env, fds = []) {
+    const child =
+      /** @type {import('node:child_process').ChildProcessByStdio<null, import('node:stream').Readable, null>} */ (
+        spawn(program, words, { stdio: ['ignore', 'pipe', 'inherit', ...fds], env })
+      )
     this.#children.add(child)
     child.once('exit', () => this.#children.delete(child))
     return new Running([program, ...words].join(' '), child)
