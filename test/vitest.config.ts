@@ -6,7 +6,12 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     root: fileURLToPath(new URL('..', import.meta.url)),
-    include: ['packages/*/test/**/*.test.ts', 'test/*.test.ts', 'test/docs/*.test.ts'],
+    include: [
+      'packages/*/test/**/*.test.ts',
+      'examples/*/test/**/*.test.ts',
+      'test/*.test.ts',
+      'test/docs/*.test.ts',
+    ],
     pool: 'forks',
     testTimeout: 30_000,
   },
