@@ -6,8 +6,10 @@
  */
 export { AcceptedConnection, connection, type ConnectionOptions } from './accepted-connection.js'
 export { type ListenFdsOptions } from './announced-fds.js'
+export { ConnectionStream, type ConnectionStreamOptions } from './connection-stream.js'
 export { type FdFamily } from './descriptor-facts.js'
 export { ListenFdsError, type ListenFdsErrorCode, type ListenFdsErrorDetails } from './errors.js'
+export { DeviceStream, type DeviceStreamOptions } from './device-stream.js'
 export { type FdKind } from './fd-kind.js'
 export { type InheritedFd } from './inherited-fd.js'
 export { closeUnclaimedFds, takeFds, unclaimedFds } from './inventory.js'
@@ -25,6 +27,8 @@ export { isSpecial } from './is-special.js'
 export { LISTEN_FDS_START } from './listen-environment.js'
 export { listenFds } from './listen-fds.js'
 export { listenOrBind, type ListeningOn, type ListenOrBindOptions } from './listen-or-bind.js'
+export { type OpenStreamOptions } from './open-stream.js'
+export { serveOn, type ServedListener } from './serve-on.js'
 export { standardInput } from './standard-input.js'
 export {
   type Ancillary,

@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs'
+import type { Duplex } from 'node:stream'
 import {
   adoptConnection,
   type Connection,
@@ -11,6 +12,7 @@ import type { DescriptorFacts, FdFamily } from './descriptor-facts.js'
 import { ListenFdsError } from './errors.js'
 import type { FdKind } from './fd-kind.js'
 import { fdIdentity } from './fd-stats.js'
+import { openStream, type OpenStreamOptions } from './open-stream.js'
 
 type Kinds = readonly [FdKind, ...FdKind[]]
 
@@ -116,6 +118,18 @@ export class InheritedFd {
   }
 
   /**
+   * Makes a stream that reads and writes, as far as the descriptor was opened for it: a `net.Socket`, or for devices, files and vsock one that
+   * behaves like it. Errors are `'error'` events.
+   *
+   * - Unit file: `ListenFIFO=`, whose stream never ends; `ListenSpecial=`, `OpenFile=`; `Accept=yes` for `ListenStream=`.
+   *
+   * @throws As `openDatagramSocket`.
+   */
+  openStream(options?: OpenStreamOptions): Duplex {
+    return this.#handOverTo(STREAM_KINDS, (fd) => openStream(fd, this.kind, options))
+  }
+
+  /**
    * Makes a second descriptor of the same socket or file (dup(2)), close-on-exec and the caller's as well, such as one for each Worker that
    * serves on it: what adopts a descriptor closes it, and one that two have adopted would be closed twice.
    *
@@ -170,6 +184,7 @@ export class InheritedFd {
 
 const DATAGRAM_KINDS: Kinds = ['unix-datagram', 'vsock-datagram', 'netlink']
 const LISTENER_KINDS: Kinds = ['seqpacket-listener', 'vsock-listener', 'unix-listener']
+const STREAM_KINDS: Kinds = ['fifo', 'special', 'connection', 'vsock-connection']
 const CONNECTION_KINDS: Kinds = ['seqpacket-connection', 'vsock-connection', 'connection']
 
 // systemd.socket(5)

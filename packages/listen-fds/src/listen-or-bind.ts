@@ -8,6 +8,7 @@ import type { InheritedFd } from './inherited-fd.js'
 import { claimFds, passedFds, unclaimedFds } from './inventory.js'
 import { nameFilter } from './name-filter.js'
 import { takeFdOfPrimary } from './primary-fds.js'
+import { serveOn } from './serve-on.js'
 import { warnOnce } from './warn-once.js'
 
 export interface ListenOrBindOptions<Fallback> {
@@ -36,7 +37,7 @@ export interface ListeningOn {
   readonly address: string | undefined
 }
 
-const STREAM: readonly [FdKind, ...FdKind[]] = ['tcp-listener', 'unix-listener']
+const STREAM: readonly [FdKind, ...FdKind[]] = ['tcp-listener', 'unix-listener', 'vsock-listener']
 const DATAGRAM: readonly [FdKind, ...FdKind[]] = ['udp']
 /** More than any system allows, so it means: as many as it allows. */
 const NO_LIMIT = 0x7fff_ffff
@@ -48,6 +49,7 @@ const NO_LIMIT = 0x7fff_ffff
  *
  * - Unit file: `ListenStream=` (for a node:dgram socket `ListenDatagram=`) and `FileDescriptorName=` in a .socket unit; or a
  *   socket of that name in the descriptor store.
+ * - `ListenStream=vsock:CID:PORT` is served as {@link serveOn} does, which see for how it is stopped.
  * - In a worker of node:cluster it takes the sockets that were passed to the primary process, as long as that has not called `listenFds()`
  *   or a function beside it.
  * - Where other descriptors were passed, but none of this name, it falls back with a warning of the process (code
@@ -78,6 +80,7 @@ export async function listenOrBind(
   const fd = inherited?.handOver() ?? takeFdOfPrimary(options.name)
   const listening = once(server, 'listening')
   if (fd === undefined) fallBack(server, options)
+  else if (inherited?.kind === 'vsock-listener') serveOn(fd, server as net.Server)
   else if (server instanceof net.Server) server.listen({ fd }, options.backlog ?? backlogOf(fd))
   else server.bind({ fd })
   await listening

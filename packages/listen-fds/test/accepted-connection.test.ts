@@ -1,8 +1,7 @@
 import net from 'node:net'
-import { once } from 'node:events'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Program } from './program.js'
-import { fdOf, tcp, udp } from './sockets.js'
+import { connected, tcp, udp } from './sockets.js'
 
 const SAY = `const client = connection(JSON.parse(process.argv[1] ?? '{}'))
   say(client === undefined ? 'none' : { ...client, socketCookie: String(client.socketCookie) })`
@@ -98,17 +97,3 @@ describe('standard input', () => {
     })
   })
 })
-
-/** A connection over TCP: a descriptor of the accepted end, and the client. */
-async function connected(): Promise<{ fd: number; client: net.Socket }> {
-  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
-  const [accepted] = (await once(server, 'connection')) as [net.Socket]
-  server.close()
-  onTestFinished(() => {
-    accepted.destroy()
-    client.destroy()
-  })
-  return { fd: fdOf(accepted), client }
-}

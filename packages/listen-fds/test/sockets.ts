@@ -1,4 +1,5 @@
-import type { Server, Socket } from 'node:net'
+import { once } from 'node:events'
+import net from 'node:net'
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -31,9 +32,18 @@ export function socketPath(): string {
   return join(directory, 'socket')
 }
 
-/** The descriptor of a server or socket, which Node keeps to itself. */
-export function fdOf(source: Server | Socket): number {
-  return (Reflect.get(source, '_handle') as { fd: number }).fd
+/** A connection over TCP: a descriptor of the accepted end, and the client. */
+export async function connected(): Promise<{ fd: number; client: net.Socket }> {
+  const server = net.createServer({ pauseOnConnect: true }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const client = net.connect((server.address() as net.AddressInfo).port, '127.0.0.1')
+  const [accepted] = (await once(server, 'connection')) as [net.Socket]
+  server.close()
+  onTestFinished(() => {
+    accepted.destroy()
+    client.destroy()
+  })
+  return { fd: (Reflect.get(accepted, '_handle') as { fd: number }).fd, client }
 }
 
 function inet(address: string): SocketAddress {
