@@ -1,4 +1,4 @@
-import createDebug from 'debug'
+import { debug } from './diagnostics.js'
 import { ListenFdsError } from './errors.js'
 import { pidfdIdOf } from './pidfd-id.js'
 import { parseInteger } from './parse-integer.js'
@@ -15,8 +15,6 @@ export interface ListenEnvironment {
   /** `LISTEN_FDNAMES` as it is, for messages. */
   namesText: string
 }
-
-const debug = createDebug('sdbridge:listen-fds')
 
 const PID_MAX = 0x7fff_ffffn
 const INT_MAX = 0x7fff_ffffn

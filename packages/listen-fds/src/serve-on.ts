@@ -5,8 +5,8 @@ import {
   describeSocket,
   type SystemError,
 } from '@sdbridge/syscalls'
-import createDebug from 'debug'
 import { ConnectionStream } from './connection-stream.js'
+import { debug } from './diagnostics.js'
 
 /** A server's listener that {@link serveOn} has opened. It keeps the process alive until closed or unref'd. */
 export interface ServedListener {
@@ -24,8 +24,6 @@ export interface ServedListener {
   /** Takes back `unref`. */
   ref(): this
 }
-
-const debug = createDebug('sdbridge:listen-fds')
 
 /** The listener tries again by itself: for want of descriptors or memory. */
 const PASSING = new Set(['EMFILE', 'ENFILE', 'ENOBUFS', 'ENOMEM'])
