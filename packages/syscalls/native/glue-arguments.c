@@ -84,6 +84,30 @@ read_longs(struct call *call, size_t index, size_t *length) {
     return read_array(call, index, napi_biguint64_array, "a BigUint64Array", length);
 }
 
+struct batch
+read_batch(struct call *call, size_t most_integers) {
+    struct batch batch = { .most_integers = most_integers, .used = 1 };
+    batch.fd = read_integer(call, 0);
+    batch.payloads = read_bytes(call, 1, &batch.room);
+    batch.records = read_integers(call, 2, &batch.integers);
+    batch.most_messages = read_integer(call, 3);
+    int32_t most_bytes = read_integer(call, 4);
+
+    if (!call->failed && batch.integers < 1 + most_integers) refuse(call, 2, "a larger Int32Array");
+    if (!call->failed && (most_bytes < 1 || (size_t) most_bytes > batch.room))
+        refuse(call, 4, "at least 1 and at most the room");
+    if (call->failed) return batch;
+    batch.most_bytes = (size_t) most_bytes;
+    batch.records[0] = 0;
+    return batch;
+}
+
+bool
+has_room(const struct batch *batch) {
+    return batch->count < batch->most_messages && batch->room - batch->offset >= batch->most_bytes &&
+           batch->integers - batch->used >= batch->most_integers;
+}
+
 napi_value
 finish(struct call *call, int64_t result) {
     napi_value value = NULL;

@@ -27,10 +27,9 @@ js_send(napi_env env, napi_callback_info info) {
     return call.failed ? NULL : finish(&call, sys_send(fd, &message));
 }
 
-/* How a batch is described to src/message-receiver.ts: [error, then for each message: offset, length,
- * full length, flags, pid, uid, gid, pidfd, number of descriptors, bytes of the sender's address, the
- * descriptors, the address in as many integers as it needs]. Plain integers in memory that exists already,
- * so nothing can fail between the kernel's hand-over and the caller. */
+/* How a message is described to src/message-receiver.ts: offset, length, full length, flags, pid, uid, gid,
+ * pidfd, number of descriptors, bytes of the sender's address, the descriptors, the address in as many
+ * integers as it needs. */
 enum { RECORD_HEADER = 10, RECORD_MOST = RECORD_HEADER + SYS_FDS_PER_MESSAGE + SYS_ADDRESS_MOST / 4 };
 
 static size_t
@@ -55,32 +54,23 @@ write_record(int32_t *record, size_t offset, const struct sys_incoming *message)
 static napi_value
 js_receive(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
-    size_t room, integers, offset = 0, used = 1;
-    int32_t count = 0;
-    int32_t fd = read_integer(&call, 0);
-    uint8_t *payloads = read_bytes(&call, 1, &room);
-    int32_t *records = read_integers(&call, 2, &integers);
-    int32_t most_messages = read_integer(&call, 3), most_bytes = read_integer(&call, 4);
+    struct batch batch = read_batch(&call, RECORD_MOST);
     int32_t addressed = read_integer(&call, 5);
-
-    if (!call.failed && integers < 1 + RECORD_MOST) refuse(&call, 2, "a larger Int32Array");
-    if (!call.failed && (most_bytes < 1 || (size_t) most_bytes > room))
-        refuse(&call, 4, "at least 1 and at most the room");
     if (call.failed) return NULL;
 
-    records[0] = 0;
-    while (count < most_messages && room - offset >= (size_t) most_bytes && integers - used >= RECORD_MOST) {
+    while (has_room(&batch)) {
         struct sys_incoming message;
-        int result = sys_receive(fd, payloads + offset, (size_t) most_bytes, addressed, &message);
+        int result =
+            sys_receive(batch.fd, batch.payloads + batch.offset, batch.most_bytes, addressed, &message);
         if (result < 0) {
-            records[0] = result;
+            batch.records[0] = result;
             break;
         }
-        used += write_record(records + used, offset, &message);
-        offset += message.length;
-        count++;
+        batch.used += write_record(batch.records + batch.used, batch.offset, &message);
+        batch.offset += message.length;
+        batch.count++;
     }
-    return finish(&call, count);
+    return finish(&call, batch.count);
 }
 
 const struct export message_exports[] = {

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 
 static const struct export *const tables[] = {
-    socket_exports, message_exports, fd_exports, poller_exports, process_exports, signal_exports,
+    socket_exports, message_exports, mqueue_exports, fd_exports,
+    poller_exports, process_exports, signal_exports,
 };
 
 static void

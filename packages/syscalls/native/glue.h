@@ -49,6 +49,23 @@ uint8_t *read_bytes(struct call *call, size_t index, size_t *length);
 int32_t *read_integers(struct call *call, size_t index, size_t *length);
 uint64_t *read_longs(struct call *call, size_t index, size_t *length);
 bool is_function(struct call *call, size_t index);
+
+/* Where a batch of messages is described and stored: (fd, payloads, records, mostMessages, mostBytes). The
+ * records are [error, then for each message some integers]. Plain integers in memory that exists already, so
+ * nothing can fail between the kernel's hand-over and the caller. */
+struct batch {
+    int32_t fd, most_messages, count;
+    uint8_t *payloads;
+    size_t room, most_bytes, offset;
+    int32_t *records;
+    size_t integers, most_integers, used;
+};
+
+/* `most_integers`: what one message can need of the records. */
+struct batch read_batch(struct call *call, size_t most_integers);
+/* Whether there is room for one more message. */
+bool has_room(const struct batch *batch);
+
 /* Whole functions, for calls that take nothing but integers. */
 napi_value with_integer(napi_env env, napi_callback_info info, int (*function)(int));
 napi_value with_two_integers(napi_env env, napi_callback_info info, int (*function)(int, int));
@@ -57,7 +74,7 @@ napi_value with_two_integers(napi_env env, napi_callback_info info, int (*functi
 void call_back(napi_env env, napi_value callback, size_t count, const napi_value *arguments);
 
 extern const struct export socket_exports[], message_exports[], fd_exports[], poller_exports[];
-extern const struct export process_exports[], signal_exports[];
+extern const struct export process_exports[], signal_exports[], mqueue_exports[];
 
 /* What the environment's end does with its pollers, whose threads have ended before (glue-poller.c). */
 void free_pollings(struct environment *environment);

@@ -68,6 +68,17 @@ int64_t sys_send(int fd, const struct sys_outgoing *message);
 /* `addressed`: asks for the sender's address. */
 int sys_receive(int fd, void *buffer, size_t capacity, int addressed, struct sys_incoming *message);
 
+/* message queues (sys-mqueue.c), which never wait */
+struct sys_mq_attributes {
+    int32_t most_messages;
+    int32_t message_bytes;
+    int32_t current_messages;
+};
+
+int sys_mq_attributes(int fd, struct sys_mq_attributes *attributes);
+int64_t sys_mq_receive(int fd, void *buffer, size_t capacity, uint32_t *priority);
+int sys_mq_send(int fd, const void *data, size_t length, uint32_t priority);
+
 /* descriptors (sys-fd.c) */
 int sys_close(int fd);
 int sys_pipe(int fds[2]);

@@ -30,12 +30,16 @@ export {
 export { type DescriptorKind, kindOfFd } from './fd-kind.js'
 export { FdWatcher, type Interest, type Readiness } from './fd-watcher.js'
 export { type FileLimit, getFileLimit, setFileLimit, withSoftFileLimit } from './file-limit.js'
+export { MessageQueue, type MessageQueueAttributes } from './message-queue.js'
 export {
   type MessageReceiver,
   type ReceivedMessage,
   type ReceiveOptions,
 } from './message-receiver.js'
+export { type BatchReceiver } from './batch-receiver.js'
+export { type MessageEndpoint } from './message-endpoint.js'
 export { type Ancillary, type Credentials, type MessageSocket } from './message-socket.js'
+export { type QueueMessage, type QueueOptions, type QueueReceiver } from './queue-receiver.js'
 export { isSubreaper, OrphanReaper, setSubreaper } from './orphan-reaper.js'
 export { listenBacklog } from './listen-backlog.js'
 export { loadAddon } from './native.js'

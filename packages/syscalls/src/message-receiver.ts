@@ -1,5 +1,7 @@
+import { BatchReceiver } from './batch-receiver.js'
 import { native } from './native.js'
 import { passCredentials } from './pass-credentials.js'
+import { MESSAGES_PER_TURN, payloadMemory } from './payload-memory.js'
 import { decodeSocketAddress, type SocketAddress } from './socket-address.js'
 import { EAGAIN, systemError, type SystemError } from './system-error.js'
 import { SOL_SOCKET } from './socket-facts.js'
@@ -58,7 +60,6 @@ const SO_PASSPIDFD = 76
 const ESHUTDOWN = -108
 const ECONNRESET = -104
 const ENOBUFS = -105
-const MOST_MESSAGES = 64
 const PAYLOAD_TRUNCATED = 1
 const CONTROL_TRUNCATED = 2
 const HAS_CREDENTIALS = 4
@@ -67,30 +68,24 @@ const RECORD_HEADER = 10
 const FDS_PER_MESSAGE = 253
 const ADDRESS_INTEGERS = 32
 
-// Filled and copied from within one call, so all sockets share them.
-let payloads = Buffer.alloc(0)
+// Filled and read within one call, so all sockets share them.
 const records = new Int32Array(1 + 4 * (RECORD_HEADER + FDS_PER_MESSAGE + ADDRESS_INTEGERS))
 
-/**
- * The receiving half of a socket. It takes what has arrived in batches, one in each turn of the event
- * loop, so that a flood starves nobody. Paused, it leaves messages in the kernel's queue, where senders wait.
- */
-export class MessageReceiver {
+/** The receiving half of a socket. */
+export class MessageReceiver extends BatchReceiver {
   readonly #fd: number
   readonly #options: ReceiveOptions
   readonly #maxBytes: number
-  readonly #onResume: () => void
   readonly #endsAt: EndTest | undefined
   /** The other end has closed without reading all that we sent. */
   #isReset = false
-  #state: 'receiving' | 'paused' | 'stopped' = 'receiving'
 
-  /** Made by a socket's `receive`. `onResume` is told when {@link waiting} is true again. */
+  /** Made by a socket's `receive`. */
   constructor(fd: number, options: ReceiveOptions, onResume: () => void, endsAt?: EndTest) {
+    super(onResume)
     this.#fd = fd
     this.#options = options
     this.#maxBytes = options.maxBytes ?? 4096
-    this.#onResume = onResume
     this.#endsAt = endsAt
     if (!Number.isInteger(this.#maxBytes) || this.#maxBytes < 1 || this.#maxBytes > 0x40_0000) {
       const message = `maxBytes must be an integer from 1 to 4194304, not ${this.#maxBytes}`
@@ -101,49 +96,20 @@ export class MessageReceiver {
     if (options.pidfd) native().setsockopt(fd, SOL_SOCKET, SO_PASSPIDFD, 1)
   }
 
-  /** Whether it wants to hear when something arrives. */
-  get waiting(): boolean {
-    return this.#state === 'receiving'
-  }
-
-  /** Leaves what arrives in the kernel's queue until `resume`. */
-  pause(): void {
-    if (this.#state === 'receiving') this.#state = 'paused'
-  }
-
-  resume(): void {
-    if (this.#state !== 'paused') return
-    this.#state = 'receiving'
-    this.#onResume()
-  }
-
-  /** Ends the receiving for good. What has arrived and was not delivered is lost with the socket. */
-  stop(): void {
-    this.#state = 'stopped'
-  }
-
-  /**
-   * Takes one batch, if something has arrived, and delivers it before it returns. The socket calls this when
-   * it is ready; a caller may at any time, such as before a decision that a waiting message could change.
-   *
-   * @param hangup The kernel said that nothing more can arrive: another holder has shut the socket down.
-   * @returns How many messages that were.
-   */
   readBatch(hangup = false): number {
-    if (this.#state !== 'receiving') return 0
-    const size = 65_536 + this.#maxBytes
-    if (payloads.length < size) payloads = Buffer.allocUnsafeSlow(size)
+    if (!this.waiting) return 0
+    const payloads = payloadMemory(this.#maxBytes)
     const { addresses = false } = this.#options
     const count = native().receive(
       this.#fd,
       payloads,
       records,
-      MOST_MESSAGES,
+      MESSAGES_PER_TURN,
       this.#maxBytes,
       addresses ? 1 : 0,
     )
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
-    const batch = readRecords(count)
+    const batch = readRecords(count, payloads)
     const ended = this.#cutAtEnd(batch)
     // A seqpacket socket tells of this before it hands out what had arrived: there is more to read, up to the end.
     const resets = error === ECONNRESET && this.#endsAt !== undefined
@@ -165,20 +131,20 @@ export class MessageReceiver {
   }
 
   #end(): void {
-    if (this.#state === 'stopped') return
+    if (this.stopped) return
     this.stop()
     this.#options.onEnd?.()
   }
 
   #fail(error: number): void {
     // Closed by onMessages: then nobody wants to hear of it.
-    if (this.#state === 'stopped') return
+    if (this.stopped) return
     if (error !== ENOBUFS) this.stop()
     this.#options.onError(systemError(error, 'recvmsg'))
   }
 }
 
-function readRecords(count: number): ReceivedMessage[] {
+function readRecords(count: number, payloads: Buffer): ReceivedMessage[] {
   const batch: ReceivedMessage[] = []
   let at = 1
   for (let index = 0; index < count; index++) {

@@ -1,6 +1,6 @@
 import type { MessageFamily } from './adopt-socket.js'
-import { FdWatcher, type Readiness } from './fd-watcher.js'
 import { fdArray } from './fd.js'
+import { MessageEndpoint } from './message-endpoint.js'
 import { type EndTest, MessageReceiver, type ReceiveOptions } from './message-receiver.js'
 import { native } from './native.js'
 import { formatSocketAddress, type SocketAddress } from './socket-address.js'
@@ -21,38 +21,13 @@ export interface Ancillary {
   credentials?: Credentials
 }
 
-const EBADF = -9
-
-/**
- * What the sockets of this package have in common: messages in and out without waiting, and a descriptor that is
- * close-on-exec, non-blocking and the object's own. It keeps the process alive only while it receives or waits for room.
- * An environment that ends (a Worker, say) closes its sockets.
- */
-export abstract class MessageSocket {
-  #fd: number
-  #receiver: MessageReceiver | undefined
-  #onWritable: (() => void) | undefined
-  #watcher: FdWatcher | undefined
-  #keepsAlive = true
+/** What the sockets of this package have in common. */
+export abstract class MessageSocket extends MessageEndpoint {
   readonly #carriesFds: boolean
 
   protected constructor(fd: number, family: MessageFamily = 'unix') {
-    this.#fd = fd
+    super(fd)
     this.#carriesFds = family === 'unix'
-  }
-
-  /** The descriptor's number, or -1 once closed. It stays this object's: do not close it. */
-  get fd(): number {
-    return this.#fd
-  }
-
-  /**
-   * Calls `onWritable` once, when there is room for a message again, or there is an error that the next send will throw. The
-   * latest callback counts; `undefined` ends the waiting.
-   */
-  onceWritable(onWritable: (() => void) | undefined): void {
-    this.#onWritable = onWritable
-    this.#arm()
   }
 
   /**
@@ -60,29 +35,8 @@ export abstract class MessageSocket {
    * that block when they are closed (see {@link closeForeignFds}), so then it ends a moment later, on a thread.
    * No callback comes after this returns. Closing twice is harmless.
    */
-  close(): void {
-    if (this.#fd === -1) return
-    this.#watcher?.close()
-    this.#receiver?.stop()
-    const fd = this.#fd
-    this.#fd = -1
-    this.#onWritable = undefined
-    if (this.#carriesFds) native().closeSocket(fd)
-    else native().close(fd)
-  }
-
-  /** Lets the process end although this socket waits for something. */
-  unref(): this {
-    this.#keepsAlive = false
-    this.#watcher?.unref()
-    return this
-  }
-
-  /** Takes back `unref`. */
-  ref(): this {
-    this.#keepsAlive = true
-    this.#arm()
-    return this
+  override close(): void {
+    super.close()
   }
 
   /** Returns what sendmsg(2) does, or `EAGAIN`. */
@@ -95,9 +49,9 @@ export abstract class MessageSocket {
     // Each argument costs a call of Node-API, and nearly all messages are payload alone.
     const plain = address === undefined && fds === undefined && credentials === undefined
     const result = plain
-      ? native().send(this.#fd, data)
+      ? native().send(this.fd, data)
       : native().send(
-          this.#fd,
+          this.fd,
           data,
           address,
           fds && fdArray(fds),
@@ -108,49 +62,15 @@ export abstract class MessageSocket {
   }
 
   protected startReceiving(options: ReceiveOptions, endsAt?: EndTest): MessageReceiver {
-    if (this.#receiver !== undefined) throw new Error('this socket is received from already')
-    if (this.#fd === -1) check(EBADF, 'recvmsg')
-    const receiver = new MessageReceiver(this.#fd, options, () => this.#arm(), endsAt)
-    this.#receiver = receiver
-    try {
-      this.#arm()
-    } catch (error) {
-      // Without descriptors for the waiting, say. It may be tried again.
-      this.#receiver = undefined
-      this.#watcher?.unref()
-      throw error
-    }
-    return receiver
+    return this.startWith(
+      'recvmsg',
+      (onResume) => new MessageReceiver(this.fd, options, onResume, endsAt),
+    )
   }
 
-  #arm(): void {
-    if (this.#fd === -1) return
-    const reading = this.#receiver?.waiting ?? false
-    const writing = this.#onWritable !== undefined
-    if (reading || writing) {
-      this.#watcher ??= new FdWatcher(this.#fd, (readiness) => this.#ready(readiness))
-      if (reading && writing) this.#watcher.arm('readable', 'writable')
-      else this.#watcher.arm(reading ? 'readable' : 'writable')
-    }
-    // A socket that only sent, and waited for room once, does not hold up the end of the process.
-    const keepsAlive = this.#keepsAlive && (this.#receiver !== undefined || writing)
-    if (keepsAlive) this.#watcher?.ref()
-    else this.#watcher?.unref()
-  }
-
-  #ready(readiness: Readiness): void {
-    const failed = readiness.error || readiness.hangup
-    const onWritable = this.#onWritable
-    try {
-      // An error ends the waiting as well: the next send tells which one it is.
-      if (onWritable !== undefined && (readiness.writable || failed)) {
-        this.#onWritable = undefined
-        onWritable()
-      }
-      if (readiness.readable || failed) this.#receiver?.readBatch(readiness.hangup)
-    } finally {
-      this.#arm()
-    }
+  protected override closeFd(fd: number): void {
+    if (this.#carriesFds) native().closeSocket(fd)
+    else native().close(fd)
   }
 }
 

@@ -30,6 +30,15 @@ export interface Native {
     mostBytes: number,
     addressed: number,
   ): number
+  mqAttributes(fd: number, attributes: Int32Array): number
+  mqReceive(
+    fd: number,
+    payloads: Uint8Array,
+    records: Int32Array,
+    mostMessages: number,
+    mostBytes: number,
+  ): number
+  mqSend(fd: number, data: Uint8Array, priority: number): number
   own(fd: number): number
   close(fd: number): number
   closeSocket(fd: number): number

@@ -244,7 +244,7 @@ describe('a socket', () => {
   test('is received from once', () => {
     const inbox = new Inbox()
     expect(() => inbox.socket.receive({ onMessages() {}, onError() {} })).toThrow(
-      'this socket is received from already',
+      'messages are received from this already',
     )
   })
 

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { fixture, runFixture } from './program.js'
 
-test.each([
+test.each<[string, number]>([
   ['idle', 20],
   ['flooded', 50],
   ['busy', 20],
@@ -11,6 +11,9 @@ test.each([
   ['waiting for room', 20],
   ['connected', 50],
   ['adopted', 20],
+  ...(works(PYTHON, '-c', 'import ctypes; ctypes.CDLL(None).mq_open')
+    ? [['queued', 20] as [string, number]]
+    : []),
 ])(
   'Workers that are terminated while their sockets are %s leave nothing behind (%i of them)',
   async (state, workers) => {

@@ -18,6 +18,8 @@ const errorsOf = {
   // Its others say that the descriptors or the memory are not there, and then nobody can be told.
   epoll_pwait: [EINTR],
   futex: [EINTR, EAGAIN],
+  // EBADF says that it is no message queue.
+  mq_getsetattr: [ENOMEM, EINTR, EPERM],
   // It never fails.
   getpid: [],
   malloc: [ENOMEM],
@@ -36,6 +38,7 @@ const byChance = new Set([
   'close',
   'pthread_create',
   'recvmsg',
+  'mq_timedreceive',
   'sendmsg',
   'malloc',
 ])

@@ -28,6 +28,7 @@ import {
   isSameDescription,
   isSubreaper,
   kindOfFd,
+  MessageQueue,
   monotonicOffset,
   monotonicUsec,
   openPidNamespace,
@@ -48,6 +49,7 @@ import {
   waitForExit,
   withSoftFileLimit,
 } from '@sdbridge/syscalls'
+import { openMessageQueue } from '../../../../test/matrix/exercise/message-queue.mjs'
 
 /** @typedef {(close: () => void) => void} Defer */
 /** @type {Record<string, { fresh?: string[], run(defer: Defer): unknown }>} */
@@ -162,6 +164,25 @@ export const scenarios = {
       takenOver(defer, duplicateFd(client.fd), adoptConnection)
       const datagrams = bindSocket({ type: 'dgram', address: { family: 'unix' } })
       takenOver(defer, datagrams, (each) => DatagramSocket.adopt(each))
+    },
+  },
+  'a message queue is sent to and received from': {
+    async run(defer) {
+      const fd = await openMessageQueue()
+      const queue = takenOver(defer, fd, (each) => new MessageQueue(each))
+      const data = Buffer.from('x')
+      let sent = 0
+      while (queue.trySend(data)) sent++
+      await settled((resolve, reject) => {
+        let received = 0
+        queue.onceWritable(() => {})
+        const onMessages = (batch) => {
+          received += batch.length
+          if (received >= sent) resolve()
+        }
+        queue.receive({ onMessages, onError: reject })
+        if (sent === 0) resolve()
+      })
     },
   },
   'a path that is too long for an address is used': {

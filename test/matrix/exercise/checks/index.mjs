@@ -5,6 +5,7 @@ import { datagrams } from './datagrams.mjs'
 import { descriptors } from './descriptors.mjs'
 import { errors } from './errors.mjs'
 import { manager } from './manager.mjs'
+import { messageQueues } from './message-queues.mjs'
 import { notifications } from './notifications.mjs'
 import { processes } from './processes.mjs'
 import { sockets } from './sockets.mjs'
@@ -15,6 +16,7 @@ export const allChecks = {
   ...descriptors,
   ...sockets,
   ...connections,
+  ...messageQueues,
   ...processes,
   ...notifications,
   ...manager,
