@@ -37,6 +37,7 @@ export {
   type ConnectionListenerOptions,
   type Credentials,
   type DatagramSocket,
+  type MessageQueue,
   type MessageReceiver,
   type ReceivedMessage,
   type ReceiveOptions,

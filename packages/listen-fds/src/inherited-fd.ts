@@ -7,6 +7,7 @@ import {
   type ConnectionListenerOptions,
   DatagramSocket,
   duplicateFd,
+  MessageQueue,
 } from '@sdbridge/syscalls'
 import type { DescriptorFacts, FdFamily } from './descriptor-facts.js'
 import { ListenFdsError } from './errors.js'
@@ -115,6 +116,17 @@ export class InheritedFd {
    */
   openConnection(): Connection {
     return this.#handOverTo(CONNECTION_KINDS, (fd) => adoptConnection(fd))
+  }
+
+  /**
+   * Makes a POSIX message queue, which receives messages with their priorities. systemd opens it for receiving only.
+   *
+   * - Unit file: `ListenMessageQueue=/NAME`.
+   *
+   * @throws As `openDatagramSocket`.
+   */
+  openMessageQueue(): MessageQueue {
+    return this.#handOverTo(['message-queue'], (fd) => new MessageQueue(fd))
   }
 
   /**

@@ -108,6 +108,33 @@ print(service.wait())`,
   })
 })
 
+test('a message queue is received from', async () => {
+  const answer = await python(
+    `import ctypes, subprocess
+libc = ctypes.CDLL(None, use_errno=True)
+name = b'/listen-fds-test-%d' % os.getpid()
+receiving = libc.mq_open(name, os.O_CREAT | os.O_RDONLY, 0o600, None)
+sending = libc.mq_open(name, os.O_WRONLY)
+libc.mq_unlink(name)
+libc.mq_send(sending, b'low', 3, 1)
+libc.mq_send(sending, b'high', 4, 9)
+os.dup2(os.dup(receiving), 10)
+os.dup2(10, 3, inheritable=True)
+program = '''
+import { listenFds } from '@sdbridge/listen-fds'
+const queue = listenFds()[0].openMessageQueue()
+queue.receive({
+  onMessages: (batch) => { console.log(batch.map(({ data, priority }) => data + ' ' + priority).join()); queue.close() },
+  onError: console.error,
+})'''
+os.environ.update(LISTEN_FDS='1')
+print(subprocess.run(['sh', '-c', 'LISTEN_PID=$$ exec "$@"', 'sh', '${process.execPath}', '--input-type=module', '-e', program],
+    pass_fds=[3], capture_output=True, text=True).stdout, end='')`,
+    '',
+  )
+  expect(answer).toBe('high 9,low 1\n')
+})
+
 test('what was made of a descriptor owns it', async () => {
   const program = new Program(
     `const [log, web] = listenFds()
