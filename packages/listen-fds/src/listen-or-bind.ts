@@ -8,7 +8,7 @@ import type { InheritedFd } from './inherited-fd.js'
 import { claimFds, passedFds, unclaimedFds } from './inventory.js'
 import { nameFilter } from './name-filter.js'
 import { takeFdOfPrimary } from './primary-fds.js'
-import { serveOn } from './serve-on.js'
+import { serveOn, type ServedListener } from './serve-on.js'
 import { warnOnce } from './warn-once.js'
 
 export interface ListenOrBindOptions<Fallback> {
@@ -35,6 +35,8 @@ export interface ListeningOn {
   readonly inherited: boolean
   /** The address as text, such as `127.0.0.1:80`, `[::]:80` or `/run/web.sock`; `undefined` if it has none. */
   readonly address: string | undefined
+  /** What stops the listening, for a vsock socket alone, which the server itself does not know of; see {@link serveOn}. */
+  readonly listener?: ServedListener
 }
 
 const STREAM: readonly [FdKind, ...FdKind[]] = ['tcp-listener', 'unix-listener', 'vsock-listener']
@@ -49,7 +51,7 @@ const NO_LIMIT = 0x7fff_ffff
  *
  * - Unit file: `ListenStream=` (for a node:dgram socket `ListenDatagram=`) and `FileDescriptorName=` in a .socket unit; or a
  *   socket of that name in the descriptor store.
- * - `ListenStream=vsock:CID:PORT` is served as {@link serveOn} does, which see for how it is stopped.
+ * - `ListenStream=vsock:CID:PORT` is served by {@link serveOn}: stop it by `close()` of the `listener` that this returns.
  * - In a worker of node:cluster it takes the sockets that were passed to the primary process, as long as that has not called `listenFds()`
  *   or a function beside it.
  * - Where other descriptors were passed, but none of this name, it falls back with a warning of the process (code
@@ -77,14 +79,20 @@ export async function listenOrBind(
 ): Promise<ListeningOn> {
   checkServer(server)
   const inherited = claimFor(server, options.name)
+  if (inherited?.kind === 'vsock-listener') return serveVsock(server as net.Server, inherited)
   const fd = inherited?.handOver() ?? takeFdOfPrimary(options.name)
   const listening = once(server, 'listening')
   if (fd === undefined) fallBack(server, options)
-  else if (inherited?.kind === 'vsock-listener') serveOn(fd, server as net.Server)
   else if (server instanceof net.Server) server.listen({ fd }, options.backlog ?? backlogOf(fd))
   else server.bind({ fd })
   await listening
   return { inherited: fd !== undefined, address: inherited?.address ?? addressOf(server) }
+}
+
+function serveVsock(server: net.Server, inherited: InheritedFd): ListeningOn {
+  const listener = serveOn(inherited.fd, server)
+  inherited.handOver()
+  return { inherited: true, address: inherited.address, listener }
 }
 
 function checkServer(server: unknown): void {

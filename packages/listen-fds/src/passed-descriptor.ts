@@ -64,12 +64,22 @@ function channelFd(): number | undefined {
   return fd === undefined ? undefined : Number(fd)
 }
 
-// Node does this at its start to the descriptors that follow one another, and so to these. Where it has, there is nothing to
-// call: a machine without a binary of the addon can adopt what Node itself can drive.
+// Without a binary of the addon it is enough that Node has done this at its start, as it does to descriptors that follow one
+// another, so that any machine can adopt what Node itself can drive. The addon is asked first: of a message queue the kernel tells
+// the flag with which the file was opened, whatever has become of the descriptor since.
 function makeCloexec(fd: number): void {
+  try {
+    setCloexec(fd, true)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ERR_SYSCALLS_UNAVAILABLE' || !isCloexec(fd)) {
+      throw error
+    }
+  }
+}
+
+function isCloexec(fd: number): boolean {
   const flags = /^flags:\s*(\d+)$/m.exec(readOrEmpty(`/proc/self/fdinfo/${fd}`))?.[1]
-  const isCloexec = flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0
-  if (!isCloexec) setCloexec(fd, true)
+  return flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0
 }
 
 function readOrEmpty(file: string): string {

@@ -12,6 +12,8 @@ Options, named after the settings of systemd.service(5) and systemd.socket(5):
   --listen-stream ADDR    open a stream socket for the service: 8080, 127.0.0.1:8080, [::1]:8080,
                           /a/path or @name; NAME=ADDR gives it a name; may be repeated
   --listen-datagram ADDR  the same for a datagram socket
+  --listen-sequential-packet ADDR
+                          the same for a sequential-packet socket: /a/path or @name
   --watchdog-sec N        expect a sign of life every N seconds
   --notify-access WHO     main (default), all, or none (default of simple)
   --timeout-start-sec N   default 90
@@ -47,6 +49,7 @@ export function parseOptions(args: readonly string[]): RunOptions | 'help' {
   const sockets = [
     ...(values['listen-stream'] ?? []).map((text) => socketOf(text, 'stream')),
     ...(values['listen-datagram'] ?? []).map((text) => socketOf(text, 'dgram')),
+    ...(values['listen-sequential-packet'] ?? []).map((text) => socketOf(text, 'seqpacket')),
   ]
   const service: ServiceOptions = { command: [program, ...rest], sockets }
   if (values.type !== undefined) service.type = values.type as NonNullable<ServiceOptions['type']>
@@ -70,6 +73,7 @@ const OPTIONS = {
   type: { type: 'string' },
   'listen-stream': { type: 'string', multiple: true },
   'listen-datagram': { type: 'string', multiple: true },
+  'listen-sequential-packet': { type: 'string', multiple: true },
   'watchdog-sec': { type: 'string' },
   'notify-access': { type: 'string' },
   'timeout-start-sec': { type: 'string' },
@@ -106,7 +110,7 @@ function takesValue(arg: string): boolean {
   return name in OPTIONS && OPTIONS[name].type === 'string'
 }
 
-function socketOf(text: string, type: 'stream' | 'dgram'): SocketOptions {
+function socketOf(text: string, type: NonNullable<SocketOptions['type']>): SocketOptions {
   // A path, or an abstract name, may hold '=' too.
   const [, name, listen] = /^([^/@=]+)=(.*)$/.exec(text) ?? []
   if (name === undefined || listen === undefined) return { listen: text, type }

@@ -4,12 +4,12 @@ import { ManagerError } from './errors.js'
 /** A socket that the manager opens for the service, as a `.socket` unit describes it. */
 export interface SocketOptions {
   /**
-   * `ListenStream=` or `ListenDatagram=` of systemd.socket(5): a port (`8080`, all addresses), `127.0.0.1:8080`,
+   * `ListenStream=`, `ListenDatagram=` or `ListenSequentialPacket=` of systemd.socket(5): a port (`8080`, all addresses), `127.0.0.1:8080`,
    * `[::1]:8080`, an absolute path, or `@name`.
    */
   listen: string | number
-  /** Default `'stream'`. */
-  type?: 'stream' | 'dgram'
+  /** Default `'stream'`; `'seqpacket'` for a path or `@name` only. */
+  type?: 'stream' | 'dgram' | 'seqpacket'
   /** `FileDescriptorName=`: what the service finds in `$LISTEN_FDNAMES`. Default: the address as it is listened on. */
   name?: string
 }

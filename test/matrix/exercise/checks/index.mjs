@@ -1,5 +1,6 @@
 // Every check: its name, and a function that gets a Scope and throws when something is wrong. A new one goes into
 // the file of its subject; a new file is named here.
+import { activation } from './activation.mjs'
 import { connections } from './connections.mjs'
 import { datagrams } from './datagrams.mjs'
 import { descriptors } from './descriptors.mjs'
@@ -20,6 +21,7 @@ export const allChecks = {
   ...processes,
   ...notifications,
   ...manager,
+  ...activation,
   ...threads,
   ...errors,
 }
