@@ -21,7 +21,7 @@ const MOST_BYTES_AT_ONCE = 65_536
  * A character device or a file as a stream: what `ListenSpecial=` and `OpenFile=` pass. It is `readable` and `writable` as the descriptor was
  * opened; from the position where it is; closed with the stream.
  *
- * - What can be waited for (terminals, /dev/rfkill, /dev/kmsg, files of /proc and /sys) is read when there is something to read. `fs.createReadStream` would
+ * - What can be waited for (terminals, /dev/rfkill, /dev/kmsg, many files of /proc and /sys) is read when there is something to read. `fs.createReadStream` would
  *   read at once, on a thread that nothing wakes: four of those stop all of node:fs, and one keeps the process from ending.
  * - For that it is made non-blocking, with O_NONBLOCK. This is a flag of the open file, so every process that holds it sees the change: of a terminal, the
  *   shell that it is shared with; of `ListenSpecial=`, the service manager, which sets it anew for each start of the service.
@@ -83,6 +83,7 @@ export class DeviceStream extends Duplex {
     this.#unfinishedWrite?.(error ?? canceledWrite())
   }
 
+  // Not read first and waited for then: there are drivers that do not know O_NONBLOCK.
   #receive(): void {
     if (this.#watcher === undefined) this.#readNow()
     else this.#wait('readable', () => this.#readNow())

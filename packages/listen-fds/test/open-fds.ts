@@ -13,6 +13,11 @@ export function openFds(): string[] {
   })
 }
 
+/** Whether a descriptor of this process is open. */
+export function isOpen(fd: number): boolean {
+  return openFds().some((open) => open.startsWith(`${fd} `))
+}
+
 /** Waits for what must come; the test's timeout is the limit. */
 export async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await delay(5)
