@@ -1,6 +1,7 @@
 import { type BigIntStats, constants, readFileSync, readlinkSync } from 'node:fs'
 import { setCloexec } from '@sdbridge/syscalls'
 import { ListenFdsError } from './errors.js'
+import { kindOfFile } from './fd-kind.js'
 import { fdStats } from './fd-stats.js'
 
 /** One descriptor of those that the environment announces. */
@@ -37,7 +38,7 @@ export function claimDescriptor(announced: AnnouncedDescriptor): void {
   }
   const owner = nodeOwnerOf(fd, stats)
   if (owner !== undefined) throw badDescriptor(announced, owner)
-  makeCloexec(fd)
+  makeCloexec(fd, stats)
 }
 
 // Kernel objects without a file (epoll, eventfd, ...) have no file type, all others have one.
@@ -65,11 +66,16 @@ function channelFd(): number | undefined {
 }
 
 // Node does this at its start to the descriptors that follow one another, and so to these. Where it has, there is nothing to
-// call: a machine without a binary of the addon can adopt what Node itself can drive.
-function makeCloexec(fd: number): void {
+// call: a machine without a binary of the addon can adopt what Node itself can drive. Of a message queue the file says it too if it
+// was opened so, whatever has become of the descriptor since (mq_open() leaves O_CLOEXEC in the flags of the open file).
+function makeCloexec(fd: number, stats: BigIntStats): void {
   const flags = /^flags:\s*(\d+)$/m.exec(readOrEmpty(`/proc/self/fdinfo/${fd}`))?.[1]
   const isCloexec = flags !== undefined && (Number.parseInt(flags, 8) & O_CLOEXEC) !== 0
-  if (!isCloexec) setCloexec(fd, true)
+  if (!isCloexec || isMessageQueue(fd, stats)) setCloexec(fd, true)
+}
+
+function isMessageQueue(fd: number, stats: BigIntStats): boolean {
+  return stats.isFile() && kindOfFile(fd, stats) === 'message-queue'
 }
 
 function readOrEmpty(file: string): string {
