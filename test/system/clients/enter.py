@@ -1,6 +1,6 @@
 # Runs the Python program of its second argument in the mount namespace of the process of its first argument. There need be
 # no Python there, so all that programs use is imported before.
-import array, ctypes, fcntl, json, os, socket, struct, subprocess, sys, threading, time  # noqa: F401, E401
+import array, ctypes, fcntl, json, os, pty, socket, struct, subprocess, sys, threading, time, tty  # noqa: F401, E401
 
 pid, program = sys.argv[1:3]
 libc = ctypes.CDLL(None, use_errno=True)
