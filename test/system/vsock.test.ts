@@ -148,6 +148,23 @@ describe.skipIf(root === undefined || kernel === undefined)('over AF_VSOCK', () 
     expect(lines(peer).slice(1)).toEqual(RECEIVED)
   })
 
+  test.each([
+    ['a listening socket', [], { name: 'web', kind: 'vsock-listener', listening: true }],
+    ['a connection', ['--accept'], { name: 'web', kind: 'vsock-connection', listening: false }],
+  ])('%s from systemd-socket-activate serves clients', async (_, options, passed) => {
+    const service = guest.start('systemd-socket-activate', [
+      ...['--listen=vsock:1:77', '--fdname=web', ...options],
+      ...['node', '/guest/listen-kinds-service.mjs'],
+    ])
+    onTestFinished(async () => service.kill())
+    await service.until(/Listening on/, () => service.stderr)
+    const clients = await Promise.all([askPerl('one'), askPerl('two')])
+    expect(clients.map(({ stdout }) => stdout)).toEqual(['web heard one', 'web heard two'])
+    const { fds } = JSON.parse(lines(service)[0]!) as { fds: object[] }
+    const expected = { fd: 3, family: 'vsock', address: 'vsock:1:77', cloexec: true, ...passed }
+    expect(fds).toEqual([{ ...expected, nonBlocking: false }])
+  })
+
   describe('where a transport has datagrams', () => {
     beforeAll(async () => {
       // With both of VMware's modules, a machine has datagrams to itself.
@@ -226,6 +243,18 @@ describe.skipIf(root === undefined || kernel === undefined)('over AF_VSOCK', () 
     onTestFinished(async () => peer.kill())
     await peer.until(/listening/)
     return peer
+  }
+
+  /** Sends a text to the port 77 and says how it is answered. */
+  function askPerl(text: string): Promise<GuestProcess> {
+    // AF_VSOCK, SOCK_STREAM, and a sockaddr_vm of VMADDR_CID_LOCAL
+    const program = `
+      socket(my $client, 40, 1, 0) or die $!;
+      connect($client, pack('SSLLL', 40, 0, 77, 1, 0)) or die $!;
+      syswrite($client, '${text}');
+      shutdown($client, 1);
+      print <$client>`
+    return guest.run('perl', ['-e', program])
   }
 
   function start(ways: string[], address: string): GuestProcess {

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import type { Machine } from '../machine/machine.js'
+import { pidOfManager } from './pid-of-manager.js'
 
 /**
  * Stops a machine's service manager, as Ctrl-Z stops a program in a terminal, and lets it go on when the action is
@@ -9,6 +10,7 @@ export async function whileManagerIsStopped<T>(
   machine: Machine,
   action: () => Promise<T>,
 ): Promise<T> {
+  // From outside: SIGSTOP from inside does not reach PID 1.
   const pid = pidOfManager(machine)
   process.kill(pid, 'SIGSTOP')
   try {
@@ -18,12 +20,6 @@ export async function whileManagerIsStopped<T>(
   } finally {
     process.kill(pid, 'SIGCONT')
   }
-}
-
-// As it is called outside: SIGSTOP from inside does not reach PID 1.
-function pidOfManager(machine: Machine): number {
-  const [, pid] = /^\/proc\/(\d+)\/root\//.exec(machine.path('/')) ?? []
-  return Number(pid)
 }
 
 async function stateOfManager(machine: Machine): Promise<string | undefined> {

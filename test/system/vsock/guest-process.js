@@ -38,9 +38,10 @@ export class GuestProcess {
    * Waits until it has printed this.
    *
    * @param {RegExp} pattern
+   * @param {() => string} [output] what is looked at: standard output, if nothing else is said
    */
-  async until(pattern) {
-    while (!pattern.test(this.stdout)) {
+  async until(pattern, output = () => this.stdout) {
+    while (!pattern.test(output())) {
       if (this.exitCode !== undefined) throw new Error(`it ended: ${this.stdout}${this.stderr}`)
       await once(this.#events, 'change')
     }

@@ -49,6 +49,9 @@ async function collect(guest, kernel) {
   for (const name of ['init.sh', 'agent.mjs', 'send.mjs']) {
     await copyFile(join(HERE, name), join(guest, name))
   }
+  for (const name of ['listen-kinds-service.mjs', 'serve-kind.mjs']) {
+    await copyFile(join(HERE, '../fixtures', name), join(guest, name))
+  }
   for (const name of ['peer', 'refuse']) {
     await execute('cc', ['-O1', '-static', '-o', join(guest, name), join(HERE, `${name}.c`)])
   }
@@ -58,7 +61,8 @@ async function collect(guest, kernel) {
 /** @param {string} folder */
 async function copyPackages(folder) {
   const packages = join(repositoryPath, 'packages')
-  const parts = ['notify/package.json', 'notify/dist', 'syscalls/package.json', 'syscalls/dist']
+  const names = ['listen-fds', 'notify', 'syscalls']
+  const parts = names.flatMap((name) => [`${name}/package.json`, `${name}/dist`])
   for (const part of [...parts, 'syscalls/prebuilds']) {
     await cp(join(packages, part), join(folder, '@sdbridge', part), { recursive: true })
   }

@@ -32,6 +32,7 @@ export const activation = {
     const address = { family: 'unix', path: control }
     const connection = scope.closing(await connectSocket({ type: 'seqpacket', address }))
     assert.equal(await echo(connection), 'echo')
+    connection.close() // The service waits for that.
     await service.stop()
     assert.equal(service.result, 'success')
   },
