@@ -165,6 +165,25 @@ describe.skipIf(root === undefined || kernel === undefined)('over AF_VSOCK', () 
     expect(fds).toEqual([{ ...expected, nonBlocking: false }])
   })
 
+  test('inherited listeners and connections are taken over, even if the other end has gone', async () => {
+    const { exitCode, stderr, stdout } = await guest.run('node', ['/guest/adopt.mjs'])
+    expect([exitCode, stderr]).toEqual([0, ''])
+    const hello = { text: 'hello', senders: ['none'], end: 'end' }
+    const outcomes = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as object)
+    expect(outcomes).toEqual(
+      ['stream', 'seqpacket'].map((type) => ({
+        type,
+        listener: { flags: [true, true], ...hello },
+        connection: hello,
+        gone: hello,
+        goneSilently: { text: '', senders: [], end: 'end' },
+      })),
+    )
+  })
+
   describe('where a transport has datagrams', () => {
     beforeAll(async () => {
       // With both of VMware's modules, a machine has datagrams to itself.

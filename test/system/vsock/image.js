@@ -46,7 +46,7 @@ async function collect(guest, kernel) {
   await cp(kernel, guest, { recursive: true })
   await rm(join(guest, 'vmlinuz'))
   await copyFile(await pathOf('busybox'), join(guest, 'busybox'))
-  for (const name of ['init.sh', 'agent.mjs', 'send.mjs']) {
+  for (const name of ['init.sh', 'agent.mjs', 'adopt.mjs', 'send.mjs']) {
     await copyFile(join(HERE, name), join(guest, name))
   }
   for (const name of ['listen-kinds-service.mjs', 'serve-kind.mjs']) {
