@@ -25,8 +25,9 @@ export class Inbox {
     return { NOTIFY_SOCKET: this.receiver.address }
   }
 
-  /** What was said, one object for each message. */
+  /** What was said, one object for each message; also what has arrived a moment ago, as when its sender has ended. */
   get said(): unknown[] {
+    this.receiver.readNow()
     return this.notifications.map(({ assignments }) => assignments)
   }
 
