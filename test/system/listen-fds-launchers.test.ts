@@ -42,8 +42,9 @@ describe.skipIf(!hasNpm)('ExecStart= of something', () => {
       ): Promise<ActivatedService> {
         return ActivatedService.write(machine(), name, {
           socket: 'ListenStream=127.0.0.1:8001',
-          // What says that it is ready is not the main process.
+          // What says that it is ready is not the main process, and must not have ended when the manager looks for it.
           service: 'NotifyAccess=all',
+          args: 'stay',
           launch,
         })
       }

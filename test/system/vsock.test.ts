@@ -151,19 +151,23 @@ describe.skipIf(root === undefined || kernel === undefined)('over AF_VSOCK', () 
   test.each([
     ['a listening socket', [], { name: 'web', kind: 'vsock-listener', listening: true }],
     ['a connection', ['--accept'], { name: 'web', kind: 'vsock-connection', listening: false }],
-  ])('%s from systemd-socket-activate serves clients', async (_, options, passed) => {
-    const service = guest.start('systemd-socket-activate', [
-      ...['--listen=vsock:1:77', '--fdname=web', ...options],
-      ...['node', '/guest/listen-kinds-service.mjs'],
-    ])
-    onTestFinished(async () => service.kill())
-    await service.until(/Listening on/, () => service.stderr)
-    const clients = await Promise.all([askPerl('one'), askPerl('two')])
-    expect(clients.map(({ stdout }) => stdout)).toEqual(['web heard one', 'web heard two'])
-    const { fds } = JSON.parse(lines(service)[0]!) as { fds: object[] }
-    const expected = { fd: 3, family: 'vsock', address: 'vsock:1:77', cloexec: true, ...passed }
-    expect(fds).toEqual([{ ...expected, nonBlocking: false }])
-  })
+  ])(
+    '%s from systemd-socket-activate serves clients',
+    async (_, options, passed) => {
+      const service = guest.start('systemd-socket-activate', [
+        ...['--listen=vsock:1:77', '--fdname=web', ...options],
+        ...['node', '/guest/listen-kinds-service.mjs'],
+      ])
+      onTestFinished(async () => service.kill())
+      await service.until(/Listening on/, () => service.stderr)
+      const clients = await Promise.all([askPerl('one'), askPerl('two')])
+      expect(clients.map(({ stdout }) => stdout)).toEqual(['web heard one', 'web heard two'])
+      const { fds } = JSON.parse(lines(service)[0]!) as { fds: object[] }
+      const expected = { fd: 3, family: 'vsock', address: 'vsock:1:77', cloexec: true, ...passed }
+      expect(fds).toEqual([{ ...expected, nonBlocking: false }])
+    },
+    180_000,
+  )
 
   test('inherited listeners and connections are taken over, even if the other end has gone', async () => {
     const { exitCode, stderr, stdout } = await guest.run('node', ['/guest/adopt.mjs'])
