@@ -47,7 +47,7 @@ export const EXAMPLES: readonly Example[] = [
   web('srvx.js', 'hello from srvx\n'),
   { ...web('ws.js', 'you said hello', askWebSocket), isTestable: hasPython },
   {
-    ...web('node-ipc.js', '{"type":"greeting","data":"hello world"}', askNodeIpc),
+    ...web('node-ipc.js', '{"type":"greeting","data":{"hello":"world"}}', askNodeIpc),
     more: nodeIpc === undefined ? [] : [nodeIpc],
     isTestable: hasPython && nodeIpc !== undefined,
   },

@@ -11,7 +11,11 @@ export class RunningProgram {
   #stderr = ''
 
   constructor(command: string, args: readonly string[]) {
-    this.#child = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] })
+    this.#child = spawn(command, args, {
+      stdio: ['ignore', 'ignore', 'pipe'],
+      // Nothing else, as under systemd-socket-activate: srvx ends in another way where it sees CI or TEST.
+      env: { PATH: process.env['PATH'] },
+    })
     this.#child.stderr!.on('data', (chunk) => (this.#stderr += String(chunk)))
     this.#ended = once(this.#child, 'exit')
     onTestFinished(async () => {
