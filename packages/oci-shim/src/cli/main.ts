@@ -1,0 +1,2 @@
+process.stderr.write('sdbridge: being built\n')
+process.exitCode = 2
