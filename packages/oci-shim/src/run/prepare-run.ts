@@ -6,6 +6,7 @@ import { type HostEnvironment, readHostEnvironment } from './host-environment.js
 import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
 import type { RunOptions } from './run-options.js'
 import { type StartConditions, startConditions } from './start-conditions.js'
+import { cgroupForContainer } from './unit-cgroup.js'
 import { type UnitIdentity, unitIdentity } from './unit-identity.js'
 import { readUnitSettings, type UnitSettings } from './unit-settings.js'
 
@@ -44,7 +45,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
     fdNames: sockets.names,
     unit: identity.id,
-    cgroupParent: undefined,
+    findCgroup: (command) => cgroupForContainer(identity, settings, command, host.passedOn),
   })
   const directory = plan?.directory ?? new PrivateDirectory(path)
   return {
