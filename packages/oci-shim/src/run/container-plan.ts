@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { type EngineCommand, optionValue, parseEngineCommand } from '../engines/engine-command.js'
+import { type EngineCommand, optionValue } from '../engines/engine-command.js'
 import type { BridgeFacts, Launch } from '../engines/launch.js'
 import { planLaunch } from '../engines/plan-launch.js'
 import { findPreparedContainer } from '../engines/prepared-container.js'
@@ -22,24 +22,22 @@ export interface PlanFacts extends Omit<
   'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux' | 'cgroupParent'
 > {
   /** Where the container's cgroup may be. */
-  readonly findCgroup: (command: EngineCommand) => Promise<string | undefined>
+  readonly findCgroup: () => Promise<string | undefined>
   /** The unit's own directory. */
   readonly path: string
 }
 
-/** @returns `undefined` for a command that is no known engine's. */
+/** Plans the command of a known engine. */
 export async function planContainer(
-  words: readonly string[],
+  command: EngineCommand,
   { path, findCgroup, ...facts }: PlanFacts,
-): Promise<ContainerPlan | undefined> {
-  const command = parseEngineCommand(words)
-  if (command === undefined) return undefined
+): Promise<ContainerPlan> {
   const containerName = containerNameOf(facts.unit)
   const prepared = command.verb === 'start' ? await findPreparedContainer(command) : undefined
   const lasting = prepared?.notifyDirectory ?? lastingDirectory(command, containerName)
   if (lasting !== undefined) checkLasting(lasting)
   const directory = new PrivateDirectory(path, lasting)
-  const cgroup = await findCgroup(command)
+  const cgroup = await findCgroup()
   const launch = await planLaunch(
     command,
     {

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { parseEngineCommand } from '../engines/engine-command.js'
 import { BridgeError } from './bridge-error.js'
 import { type ContainerPlan, planContainer } from './container-plan.js'
 import { type ContainerSockets, takeSockets } from './container-sockets.js'
@@ -38,15 +39,20 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   if (options.mainPid) checkMainPid(settings)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
   const storeLimit = storeLimitOf(options, host, settings)
-  const variables = variablesOf(options, host, storeLimit)
-  const plan = await planContainer(options.command, {
-    path,
-    containerDirectory: options.containerDirectory,
-    variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
-    fdNames: sockets.names,
-    unit: identity.id,
-    findCgroup: (command) => cgroupForContainer(identity, settings, command, host.passedOn),
-  })
+  const command = parseEngineCommand(options.command)
+  // What is only shown, and what is started another time, is meant for a unit.
+  const isForUnit = options.print || command?.verb === 'create' || host.notifySocket !== undefined
+  const variables = variablesOf(isForUnit, host, storeLimit)
+  const plan =
+    command &&
+    (await planContainer(command, {
+      path,
+      containerDirectory: options.containerDirectory,
+      variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
+      fdNames: sockets.names,
+      unit: identity.id,
+      findCgroup: () => cgroupForContainer(identity, settings, command, host.passedOn),
+    }))
   const directory = plan?.directory ?? new PrivateDirectory(path)
   return {
     options,
@@ -88,13 +94,12 @@ function storeLimitOf(
 }
 
 function variablesOf(
-  { print }: RunOptions,
-  { notifySocket, watchdogUsec }: HostEnvironment,
+  isForUnit: boolean,
+  { watchdogUsec }: HostEnvironment,
   storeLimit: number,
 ): Record<string, string> {
   return {
-    // A command that is only shown is shown as a unit would run it.
-    ...(notifySocket === undefined && !print ? {} : { NOTIFY_SOCKET: '' }),
+    ...(isForUnit ? { NOTIFY_SOCKET: '' } : {}),
     ...(watchdogUsec === undefined ? {} : { WATCHDOG_USEC: watchdogUsec }),
     ...(storeLimit === 0 ? {} : { FDSTORE: String(storeLimit) }),
   }

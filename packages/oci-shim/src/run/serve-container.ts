@@ -216,7 +216,7 @@ function warn({ host, options, plan }: PreparedRun): void {
       `${options.command[0]} is no container engine that sdbridge knows: it gets NOTIFY_SOCKET as it is on the host`,
     )
   }
-  if (host.notifySocket === undefined) {
+  if (host.notifySocket === undefined && plan?.launch.verb !== 'create') {
     tell(
       'NOTIFY_SOCKET is not set, so nobody hears what the container notifies: a unit needs Type=notify or NotifyAccess=main',
     )
