@@ -99,9 +99,12 @@ export function directoriesIn(base: string): string[] {
  * 107 bytes.
  */
 export function fileNameOf(id: string): string {
-  const plain = id.replaceAll(/[^\w.-]/g, '-').slice(0, 48)
-  if (plain === id && !/^[.-]/.test(id)) return id
-  return `${plain.replace(/^[.-]+/, '')}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
+  const plain = id
+    .replaceAll(/[^\w.-]/g, '-')
+    .replace(/^[.-]+/, '')
+    .slice(0, 48)
+  if (plain === id) return id
+  return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
 
 function makeBase(base: string): void {
