@@ -1,0 +1,104 @@
+import { join } from 'node:path'
+import { BridgeError } from './bridge-error.js'
+import { type ContainerPlan, planContainer } from './container-plan.js'
+import { type ContainerSockets, takeSockets } from './container-sockets.js'
+import { type HostEnvironment, readHostEnvironment } from './host-environment.js'
+import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
+import type { RunOptions } from './run-options.js'
+import { type StartConditions, startConditions } from './start-conditions.js'
+import { type UnitIdentity, unitIdentity } from './unit-identity.js'
+import { readUnitSettings, type UnitSettings } from './unit-settings.js'
+
+/** All that is known before anything is made or started. */
+export interface PreparedRun {
+  readonly options: RunOptions
+  readonly host: HostEnvironment
+  readonly sockets: ContainerSockets
+  readonly identity: UnitIdentity
+  readonly settings: UnitSettings
+  readonly conditions: StartConditions
+  /** `undefined` for a command that is no known engine's. */
+  readonly plan: ContainerPlan | undefined
+  readonly directory: PrivateDirectory
+  /** How many descriptors the container may store. */
+  readonly storeLimit: number
+  /** What the payload is told of its service manager, with paths as they are on the host. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+const ANSWER_MS = 5000
+
+/** Reads what the host says, and plans the command. It changes nothing but this process' own environment. */
+export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
+  const host = readHostEnvironment()
+  const sockets = takeSockets()
+  const identity = unitIdentity(options.unit)
+  const settings = await readUnitSettings(identity, host.passedOn, ANSWER_MS)
+  if (options.mainPid) checkMainPid(settings)
+  const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
+  const storeLimit = storeLimitOf(options, host, settings)
+  const variables = variablesOf(options, host, storeLimit)
+  const plan = await planContainer(options.command, {
+    path,
+    containerDirectory: options.containerDirectory,
+    variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
+    fdNames: sockets.names,
+    unit: identity.id,
+    cgroupParent: undefined,
+  })
+  const directory = plan?.directory ?? new PrivateDirectory(path)
+  return {
+    options,
+    host,
+    sockets,
+    identity,
+    settings,
+    conditions: startConditions(identity, settings),
+    plan,
+    directory,
+    storeLimit,
+    variables: withSocket(variables, directory.socketPath),
+  }
+}
+
+function checkMainPid({ notifyAccess }: UnitSettings): void {
+  if (process.geteuid!() !== 0) {
+    throw new BridgeError(
+      'ERR_BRIDGE_USAGE',
+      '--main-pid: the service manager takes a process of a container from root only, and this is not root: leave it out',
+    )
+  }
+  if (notifyAccess === undefined || notifyAccess === 'all') return
+  throw new BridgeError(
+    'ERR_BRIDGE_USAGE',
+    `--main-pid: the unit has NotifyAccess=${notifyAccess}, which shuts the bridge out once it is not the main process any more: set NotifyAccess=all`,
+  )
+}
+
+// What is told by a variable counts, then what the unit says; then nothing is known, and what is asked for is tried.
+function storeLimitOf(
+  { storeLimit = Infinity }: RunOptions,
+  host: HostEnvironment,
+  settings: UnitSettings,
+): number {
+  const ofUnit = host.storeLimit ?? settings.storeLimit
+  if (ofUnit === undefined) return storeLimit === Infinity ? 0 : storeLimit
+  return Math.min(ofUnit, storeLimit)
+}
+
+function variablesOf(
+  { print }: RunOptions,
+  { notifySocket, watchdogUsec }: HostEnvironment,
+  storeLimit: number,
+): Record<string, string> {
+  return {
+    // A command that is only shown is shown as a unit would run it.
+    ...(notifySocket === undefined && !print ? {} : { NOTIFY_SOCKET: '' }),
+    ...(watchdogUsec === undefined ? {} : { WATCHDOG_USEC: watchdogUsec }),
+    ...(storeLimit === 0 ? {} : { FDSTORE: String(storeLimit) }),
+  }
+}
+
+function withSocket(variables: Record<string, string>, path: string): Record<string, string> {
+  return 'NOTIFY_SOCKET' in variables ? { ...variables, NOTIFY_SOCKET: path } : variables
+}
