@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, type Stats } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { BridgeError } from './bridge-error.js'
@@ -148,7 +148,7 @@ function isServed(path: string): boolean {
 function removeIfEmpty(base: string): void {
   if (base !== '/run/sdbridge' && !base.endsWith('/sdbridge')) return
   try {
-    rmSync(base, { recursive: false })
+    rmdirSync(base)
   } catch {
     // Other units have theirs.
   }
