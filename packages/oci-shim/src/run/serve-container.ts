@@ -14,6 +14,7 @@ import { runCommand } from './engine-command.js'
 import { InitPid } from './init-pid.js'
 import { killCommand } from './kill-command.js'
 import { removeLeftovers, removeNotedContainer } from './leftovers.js'
+import { logsCommand } from './logs-command.js'
 import { tell } from './operator-log.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
@@ -21,6 +22,7 @@ import { PullExtension } from './pull-extension.js'
 import type { SignalInbox } from './signal-inbox.js'
 import { writeState } from './state-file.js'
 import { stopGraceSec } from './stop-grace.js'
+import { makeRoomForContainer } from './unit-cgroup.js'
 
 /** For the service manager to take what the container said at its end. */
 const DRAIN_MS = 5000
@@ -40,6 +42,9 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     await removeLeftovers(plan.command, plan.launch, prepared.identity.id, host.passedOn)
   }
   directory.make()
+  // podman does that itself, below the cgroup that it finds itself in.
+  if (plan?.cgroup !== undefined && plan.launch.engine !== 'podman')
+    makeRoomForContainer(plan.cgroup)
   const removeDirectory = (): void => directory.remove()
   process.once('exit', removeDirectory)
   try {
@@ -74,7 +79,15 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   try {
     const child = startChild(prepared)
     for (const socket of prepared.sockets.fds) socket.close()
-    const end = launch && new ContainerEnd(launch, { env, fds: [], state: prepared.conditions })
+    const end =
+      plan &&
+      new ContainerEnd({
+        launch: plan.launch,
+        env,
+        state: prepared.conditions,
+        isStopping: () => stop.isStopping,
+        logsSince: (sec) => logsCommand(plan.command, plan.launch.container.name, sec),
+      })
     const ended = child.ended.then((client) => end?.after(client) ?? client)
     const stop = new ContainerStop({
       launch,
@@ -101,7 +114,8 @@ function openProxy(
   { directory, host, options, plan, sockets, storeLimit }: PreparedRun,
   onReady: () => void,
 ): NotifyProxy {
-  const initPid = plan && new InitPid(plan.launch, host.passedOn)
+  const isAsked = options.senders === 'init' || options.mainPid
+  const initPid = plan && new InitPid(plan.launch, host.passedOn, isAsked)
   return new NotifyProxy({
     path: directory.socketPath,
     upstream: host.notifySocket,
@@ -214,7 +228,7 @@ function warn({ host, options, plan }: PreparedRun): void {
       `${options.command[0]} is no container engine that sdbridge knows: it gets NOTIFY_SOCKET as it is on the host`,
     )
   }
-  if (host.notifySocket === undefined) {
+  if (host.notifySocket === undefined && plan?.launch.verb !== 'create') {
     tell(
       'NOTIFY_SOCKET is not set, so nobody hears what the container notifies: a unit needs Type=notify or NotifyAccess=main',
     )
