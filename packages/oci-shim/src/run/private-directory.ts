@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, type Stats } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  type Stats,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { BridgeError } from './bridge-error.js'
@@ -112,8 +121,8 @@ export function fileNameOf(id: string): string {
 
 function makeInBase(path: string): void {
   for (let attempt = 1; ; attempt += 1) {
-    makeBase(dirname(path))
     try {
+      makeBase(dirname(path))
       mkdirSync(path, { mode: 0o700 })
       return
     } catch (error) {
