@@ -4,11 +4,11 @@ import { describeContainers } from './containers/describe-containers.js'
 
 describeContainers('what a container says of its state', (scenario) => {
   scenario('S1', 'nothing: the unit is activating until its time is up', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'silent', {
-      settings: 'TimeoutStartSec=3\nTimeoutStopSec=20',
-    })
+    const service = await BridgedService.write(host, engine, 'silent')
     const payload = await service.start()
     expect(await service.show('ActiveState')).toEqual({ ActiveState: 'activating' })
+    // Up at once, which it must not be before the container is there.
+    await service.writeDropIn('TimeoutStartSec=1')
     await payload.ended
     await service.waitFor({ ActiveState: 'failed', Result: 'timeout' })
     expect(payload.signals).toEqual(['SIGTERM'])
@@ -40,8 +40,7 @@ describeContainers('what a container says of its state', (scenario) => {
       container: { name: 'awaited' },
     })
     const payload = await service.start()
-    const id = engine === 'runc' || engine === 'crun' ? 'awaited' : 'awaited'
-    const { stdout } = await host.machine.run(`/usr/bin/${engine}`, ['exec', id, 'echo', 'here'])
+    const { stdout } = await host.machine.run(engine, ['exec', 'awaited', 'echo', 'here'])
     expect(stdout).toBe('here\n')
     expect(await service.show('ActiveState')).toEqual({ ActiveState: 'activating' })
     // A stop reaches it before it is ready.
@@ -81,9 +80,9 @@ describeContainers('what a container says of its state', (scenario) => {
     const payload = await service.startReady()
     await payload.send('STATUS=serving\nERRNO=5\nBUSERROR=org.example.Error')
     await service.waitFor({
-      StatusText: 'serving',
-      StatusErrno: '5',
-      StatusBusError: 'org.example.Error',
+      ...{ StatusText: 'serving', StatusErrno: '5' },
+      // An older one takes it too, and does not show it.
+      ...((await host.machine.systemdVersion()) > 255 && { StatusBusError: 'org.example.Error' }),
     })
     await payload.send('STATUS=déjà vu — 終')
     await service.waitFor({ StatusText: 'déjà vu — 終', ActiveState: 'active' })
@@ -103,12 +102,12 @@ describeContainers('what a container says of its state', (scenario) => {
 
   scenario('S11', 'a start that takes longer than TimeoutStartSec=', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'slow', {
-      settings: 'TimeoutStartSec=6',
+      settings: 'TimeoutStartSec=8',
     })
     const payload = await service.start()
     await payload.send('EXTEND_TIMEOUT_USEC=60000000\nSTATUS=extended')
     await service.waitFor({ StatusText: 'extended' })
-    await payload.sleep(7000)
+    await payload.sleep(9000)
     expect(await service.show('ActiveState')).toEqual({ ActiveState: 'activating' })
     await payload.send('READY=1')
     await service.waitFor({ ActiveState: 'active', SubState: 'running' })
