@@ -42,7 +42,7 @@ export async function markdownOf(
     '| --- | --- |',
     ...Object.entries(machine).map(([name, value]) => `| ${name} | ${value} |`),
     ...missing.map((sentence) => `\nNot here: ${sentence}`),
-    ...sections.flatMap(({ title, lines }) => ['', `## ${title}`, ...lines]),
+    ...sections.flatMap((each) => ['', `## ${each.title}`, ...each.lines]),
   ]
   const config = await resolveConfig(import.meta.filename)
   return await format(lines.join('\n'), { ...config, parser: 'markdown' })
