@@ -2,7 +2,7 @@ import { statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, Launch } from '../engines/launch.js'
 import type { Child } from './child-process.js'
-import { runCommand } from './engine-command.js'
+import { runCommand } from './command-outcome.js'
 import { tell } from './operator-log.js'
 import { FOR_EVER_SEC } from './stop-grace.js'
 
