@@ -35,9 +35,14 @@ export class PrivateDirectory {
     chmodSync(this.notifyDirectory, 0o755)
   }
 
+  /** Whether a bridge is at work. */
+  get isServed(): boolean {
+    return isServed(this.socketPath)
+  }
+
   /** @throws BridgeError if somebody answers at its socket: another bridge of this unit is at work. */
   checkIsFree(): void {
-    if (!isServed(this.socketPath)) return
+    if (!this.isServed) return
     throw new BridgeError(
       'ERR_BRIDGE_FAILED',
       `another sdbridge serves ${this.socketPath}: there can be one in a unit; stop the unit, or end that process`,

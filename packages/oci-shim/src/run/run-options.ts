@@ -18,6 +18,8 @@ export interface RunOptions {
   readonly print: boolean
   /** Stands for the unit where there is none: under another service manager, say. */
   readonly unit?: string | undefined
+  /** How long the unit may take to stop, in seconds, where systemd does not tell (`TimeoutStopSec=`). */
+  readonly timeoutStopSec?: number | undefined
 }
 
 /** What `sdbridge cleanup` is asked to do. */

@@ -80,7 +80,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
       launch,
       child,
       env,
-      graceSec: stopGraceSec(settings.timeoutStopSec),
+      graceSec: stopGraceSec(settings.timeoutStopSec ?? prepared.options.timeoutStopSec),
       ended,
     })
     const isStarted = (): boolean => launch === undefined || isThere(launch) || child.hasEnded
