@@ -109,7 +109,7 @@ describe('what an engine is told to do', () => {
   })
 })
 
-describe('image, container and the payload’s own arguments are told from options', () => {
+describe("image, container and the payload's own arguments are told from options", () => {
   test.each([
     ['docker run img run -d', 'img run -d'],
     ['docker run img -d --name x', 'img -d --name x'],

@@ -42,13 +42,13 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     expect(status).toBe(0)
   })
 
-  test('its exit status is the payload’s', async () => {
+  test("its exit status is the payload's", async () => {
     const bridge = await bridgeOf('exit 37')
 
     expect((await bridge.run()).status).toBe(37)
   })
 
-  test('what is in the user’s bundle stays as it was', async () => {
+  test("what is in the user's bundle stays as it was", async () => {
     const bridge = await bridgeOf('true')
     const before = listing(bridge.bundle)
 
@@ -64,7 +64,7 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     )
   })
 
-  test('a directory of the image’s is no mountpoint of ours, and stays', async () => {
+  test("a directory of the image's is no mountpoint of ours, and stays", async () => {
     const bridge = await bridgeOf('true')
     mkdirSync(join(bridge.bundle, 'rootfs/run/notify'), { recursive: true })
 
@@ -88,7 +88,7 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     expect(listing(bridge.bundle)).toEqual(before)
   })
 
-  test('a tmpfs of the bundle’s on /run does not hide the socket', async () => {
+  test("a tmpfs of the bundle's on /run does not hide the socket", async () => {
     const bridge = await bridgeOf('ls /run/notify', {}, (config) => {
       config.mounts.push({
         destination: '/run',
@@ -102,7 +102,7 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     expect((await bridge.run()).stdout).toBe('hello\n')
   })
 
-  test('relative paths are relative to the user’s bundle, and hooks find its files', async () => {
+  test("relative paths are relative to the user's bundle, and hooks find its files", async () => {
     const bridge = await bridgeOf('cat /data/file', {}, (config) => {
       config.mounts.push({ destination: '/data', type: 'bind', source: 'data', options: ['rbind'] })
       config.hooks = {

@@ -143,7 +143,7 @@ describe('what the user has said already', () => {
     expect(launch.warnings).toEqual([expect.stringContaining('NOTIFY_SOCKET=')])
   })
 
-  test('a watchdog interval of the user’s own stays', async () => {
+  test("a watchdog interval of the user's own stays", async () => {
     const variables = { WATCHDOG_USEC: '30000000' }
     const launch = await plan('docker run -e WATCHDOG_USEC=5 img', { variables })
 
@@ -151,7 +151,7 @@ describe('what the user has said already', () => {
     expect(launch.warnings).toEqual([])
   })
 
-  test('variables of other names, and of the payload’s arguments, stay', async () => {
+  test("variables of other names, and of the payload's arguments, stay", async () => {
     expect(await line('docker run -e NOTIFY_SOCKETS=1 img -e NOTIFY_SOCKET=2')).toMatch(
       / -e NOTIFY_SOCKETS=1 img -e NOTIFY_SOCKET=2$/,
     )
@@ -212,7 +212,7 @@ describe('what the user has said already', () => {
     },
   )
 
-  test('a mount above the socket’s directory gets a mountpoint, and that is said, unless it is in memory', async () => {
+  test("a mount above the socket's directory gets a mountpoint, and that is said, unless it is in memory", async () => {
     expect((await plan('docker run -v /run:/run img')).warnings).toEqual([
       expect.stringContaining('--container-directory'),
     ])
@@ -259,7 +259,7 @@ describe('a container that is followed', () => {
     expect((await plan('docker run -d img')).container.remove.args).not.toContain('--volumes')
   })
 
-  test('docker’s commands', async () => {
+  test("docker's commands", async () => {
     const { container } = await plan('/usr/bin/docker -H unix:///x run --name mine img')
     const command = (...args: string[]): object => ({
       file: '/usr/bin/docker',
@@ -286,7 +286,7 @@ describe('a container that is followed', () => {
     })
   })
 
-  test('podman’s removal does not mind that there is none', async () => {
+  test("podman's removal does not mind that there is none", async () => {
     const { container } = await plan('podman run img')
 
     expect(container.remove.args).toEqual(['rm', '--force', '--ignore', 'sdbridge-web'])
@@ -311,7 +311,7 @@ describe('descriptors', () => {
     expect((await plan('podman run img')).environment).toEqual({})
   })
 
-  test('a payload in the host’s pid namespace is not process 1, and that is said', async () => {
+  test("a payload in the host's pid namespace is not process 1, and that is said", async () => {
     expect((await plan('podman run --pid=host img', { fdNames })).warnings).toEqual([
       expect.stringContaining('LISTEN_PID'),
     ])

@@ -100,7 +100,7 @@ function refuseDescriptors(command: EngineCommand): void {
   if (!hasOption(command, 'preserve-fds')) return
   throw new EngineError(
     'ERR_ENGINE_OPTION',
-    `${command.engine} ${command.verb}: --preserve-fds: the unit’s sockets are passed on without it: leave it out`,
+    `${command.engine} ${command.verb}: --preserve-fds: the unit's sockets are passed on without it: leave it out`,
   )
 }
 
@@ -125,7 +125,7 @@ function editWords(
     for (const option of command.options.toReversed())
       if (option.name === 'detach') words.remove(option)
     warnings.push(
-      `${command.engine} ${command.verb}: --detach: left out: the runtime stays, and passes on the payload’s exit status`,
+      `${command.engine} ${command.verb}: --detach: left out: the runtime stays, and passes on the payload's exit status`,
     )
   }
   return { words, pidFile }
@@ -150,7 +150,7 @@ async function editOf(
   const ownVariables = new Set(['NOTIFY_SOCKET', ...Object.keys(listen)])
   for (const each of configuredVariables(bundle.config))
     if (ownVariables.has(each.replace(/=.*$/s, '')))
-      warnings.push(`config.json: ${each}: replaced by the bridge’s own`)
+      warnings.push(`config.json: ${each}: replaced by the bridge's own`)
   if (fdNames.length > 0 && !hasPidNamespace(bundle))
     warnings.push(
       'config.json: no pid namespace: the payload is not process 1, which LISTEN_PID=1 names: most programs will not take the sockets',
@@ -181,7 +181,7 @@ function refuseMounts(command: EngineCommand, target: string, { config }: Bundle
   }
 }
 
-// The runtimes’ own default is a cgroup beside the unit’s, which is not the unit’s to kill. systemd’s way has no cgroup paths.
+// The runtimes' own default is a cgroup beside the unit's, which is not the unit's to kill. systemd's way has no cgroup paths.
 function cgroupsPathOf(
   { globalOptions, operands }: EngineCommand,
   { cgroupParent }: BundleFacts,

@@ -99,14 +99,14 @@ function refuseRestarts(command: ImageEngineCommand): void {
   throw refused(
     command,
     `--restart=${policy}`,
-    'restarts are the service manager’s: leave it out, and set Restart= in the unit',
+    "restarts are the service manager's: leave it out, and set Restart= in the unit",
   )
 }
 
 function refuseDescriptors(command: ImageEngineCommand): void {
   const name = ['preserve-fds', 'preserve-fd'].find((each) => hasOption(command, each))
   if (name === undefined) return
-  throw refused(command, `--${name}`, 'the unit’s sockets are passed on without it: leave it out')
+  throw refused(command, `--${name}`, "the unit's sockets are passed on without it: leave it out")
 }
 
 function addIdentity(command: ImageEngineCommand, facts: BridgeFacts, words: EditedWords): void {
@@ -163,7 +163,7 @@ function addVariables(
       const isNamed = option.value === name
       if (isNamed || name === 'NOTIFY_SOCKET') words.replace(option, `${name}=${value}`)
       if (!isNamed && name === 'NOTIFY_SOCKET' && option.value !== `${name}=${value}`)
-        warnings.push(`--env ${option.value ?? ''}: replaced by the bridge’s own, ${value}`)
+        warnings.push(`--env ${option.value ?? ''}: replaced by the bridge's own, ${value}`)
     }
     if (theirs.length === 0) words.add('--env', `${name}=${value}`)
   }

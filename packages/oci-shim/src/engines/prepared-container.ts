@@ -32,7 +32,7 @@ export async function findPreparedContainer(command: EngineCommand): Promise<Pre
   if (facts.restart !== undefined && facts.restart !== '' && facts.restart !== 'no') {
     throw new EngineError(
       'ERR_ENGINE_OPTION',
-      `${engine} start ${id}: it has --restart=${facts.restart}: restarts are the service manager’s: create it without, and set Restart= in the unit`,
+      `${engine} start ${id}: it has --restart=${facts.restart}: restarts are the service manager's: create it without, and set Restart= in the unit`,
     )
   }
   return { notifyDirectory, stopSignal: facts.stopSignal }
