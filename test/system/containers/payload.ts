@@ -159,6 +159,20 @@ export class Payload {
     return this.#call('run', { argv, env, stdin })
   }
 
+  async sleep(ms: number): Promise<void> {
+    await this.#call('sleep', { ms })
+  }
+
+  /** Sends the same so many times, with such pauses before. */
+  async ping(text: string, { count, intervalMs }: { count: number; intervalMs: number }): Promise<void> {
+    await this.#call('ping', { text, count, interval_ms: intervalMs })
+  }
+
+  /** Its CLOCK_MONOTONIC. */
+  monotonicUsec(): Promise<number> {
+    return this.#call('monotonic_usec')
+  }
+
   /** To its standard output, or error. */
   async write(text: string, to: 1 | 2 = 1): Promise<void> {
     await this.#call('write', { text, to })

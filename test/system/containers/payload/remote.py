@@ -15,6 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 
 ENDING = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGUSR1", "SIGRTMIN+3"]
 
@@ -159,6 +160,18 @@ class Remote:
         """Runs a program to its end."""
         done = subprocess.run(argv, env={**os.environ, **env}, input=stdin.encode(), capture_output=True, check=False)
         return {"code": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
+
+    def sleep(self, ms):
+        time.sleep(ms / 1000)
+
+    def ping(self, text, count, interval_ms):
+        """Sends the same so many times, with such pauses before."""
+        for _ in range(count):
+            time.sleep(interval_ms / 1000)
+            self.send(text, [], 1, False, None)
+
+    def monotonic_usec(self):
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000
 
     def write(self, text, to):
         os.write(to, text.encode())
