@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
-import { type EngineCommand, optionValue, parseEngineCommand } from '../engines/engine-command.js'
+import { basename, join } from 'node:path'
+import { type EngineCommand, optionValue } from '../engines/engine-command.js'
 import type { BridgeFacts, Launch } from '../engines/launch.js'
 import { planLaunch } from '../engines/plan-launch.js'
 import { findPreparedContainer } from '../engines/prepared-container.js'
+import { BridgeError } from './bridge-error.js'
 import { fileNameOf, PrivateDirectory, sharedDirectory } from './private-directory.js'
 
 /** A container engine's command, and what it takes to run it. */
@@ -11,28 +12,32 @@ export interface ContainerPlan {
   readonly command: EngineCommand
   readonly launch: Launch
   readonly directory: PrivateDirectory
+  /** The unit's cgroup, if the container's is below it. */
+  readonly cgroup: string | undefined
 }
 
 /** What a plan depends on, beside the command. */
 export interface PlanFacts extends Omit<
   BridgeFacts,
-  'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux'
+  'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux' | 'cgroupParent'
 > {
+  /** Where the container's cgroup may be. */
+  readonly findCgroup: () => Promise<string | undefined>
   /** The unit's own directory. */
   readonly path: string
 }
 
-/** @returns `undefined` for a command that is no known engine's. */
+/** Plans the command of a known engine. */
 export async function planContainer(
-  words: readonly string[],
-  { path, ...facts }: PlanFacts,
-): Promise<ContainerPlan | undefined> {
-  const command = parseEngineCommand(words)
-  if (command === undefined) return undefined
+  command: EngineCommand,
+  { path, findCgroup, ...facts }: PlanFacts,
+): Promise<ContainerPlan> {
   const containerName = containerNameOf(facts.unit)
   const prepared = command.verb === 'start' ? await findPreparedContainer(command) : undefined
   const lasting = prepared?.notifyDirectory ?? lastingDirectory(command, containerName)
+  if (lasting !== undefined) checkLasting(lasting)
   const directory = new PrivateDirectory(path, lasting)
+  const cgroup = await findCgroup()
   const launch = await planLaunch(
     command,
     {
@@ -40,11 +45,12 @@ export async function planContainer(
       notifyDirectory: directory.notifyDirectory,
       privateDirectory: directory.path,
       containerName,
+      cgroupParent: cgroup,
       selinux: isSelinuxEnabled(),
     },
     prepared,
   )
-  return { command, launch, directory }
+  return { command, launch, directory, cgroup }
 }
 
 // A container that is created now and started later has the directory's path in its configuration.
@@ -57,6 +63,16 @@ function lastingDirectory(command: EngineCommand, containerName: string): string
     'containers',
     `${command.engine}-${fileNameOf(name ?? containerName)}`,
     'notify',
+  )
+}
+
+// The label of a container is written by whoever made it, and the directory is made by us.
+function checkLasting(directory: string): void {
+  const base = join(sharedDirectory(), 'containers')
+  if (join(directory, '../..') === base && basename(directory) === 'notify') return
+  throw new BridgeError(
+    'ERR_BRIDGE_FAILED',
+    `the container was created for the directory ${directory}, and this user's are in ${base}: create it anew, as this user`,
   )
 }
 

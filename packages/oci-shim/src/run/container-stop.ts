@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, Launch } from '../engines/launch.js'
 import type { Child } from './child-process.js'
@@ -116,5 +116,7 @@ export class ContainerStop {
 
 /** Whether the engine knows the container by now; of one that does not tell, it is taken to. */
 export function isThere({ container: { idFile } }: Launch): boolean {
-  return idFile === undefined || existsSync(idFile)
+  if (idFile === undefined) return true
+  // docker makes it before it pulls, and writes to it when the container is there.
+  return (statSync(idFile, { throwIfNoEntry: false })?.size ?? 0) > 0
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { parseEngineCommand } from '../engines/engine-command.js'
 import { BridgeError } from './bridge-error.js'
 import { type ContainerPlan, planContainer } from './container-plan.js'
 import { type ContainerSockets, takeSockets } from './container-sockets.js'
@@ -6,6 +7,7 @@ import { type HostEnvironment, readHostEnvironment } from './host-environment.js
 import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
 import type { RunOptions } from './run-options.js'
 import { type StartConditions, startConditions } from './start-conditions.js'
+import { cgroupForContainer } from './unit-cgroup.js'
 import { type UnitIdentity, unitIdentity } from './unit-identity.js'
 import { readUnitSettings, type UnitSettings } from './unit-settings.js'
 
@@ -37,15 +39,20 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   if (options.mainPid) checkMainPid(settings)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
   const storeLimit = storeLimitOf(options, host, settings)
-  const variables = variablesOf(options, host, storeLimit)
-  const plan = await planContainer(options.command, {
-    path,
-    containerDirectory: options.containerDirectory,
-    variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
-    fdNames: sockets.names,
-    unit: identity.id,
-    cgroupParent: undefined,
-  })
+  const command = parseEngineCommand(options.command)
+  // What is only shown, and what is started another time, is meant for a unit.
+  const isForUnit = options.print || command?.verb === 'create' || host.notifySocket !== undefined
+  const variables = variablesOf(isForUnit, host, storeLimit)
+  const plan =
+    command &&
+    (await planContainer(command, {
+      path,
+      containerDirectory: options.containerDirectory,
+      variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
+      fdNames: sockets.names,
+      unit: identity.id,
+      findCgroup: () => cgroupForContainer(identity, settings, command, host.passedOn),
+    }))
   const directory = plan?.directory ?? new PrivateDirectory(path)
   return {
     options,
@@ -87,13 +94,12 @@ function storeLimitOf(
 }
 
 function variablesOf(
-  { print }: RunOptions,
-  { notifySocket, watchdogUsec }: HostEnvironment,
+  isForUnit: boolean,
+  { watchdogUsec }: HostEnvironment,
   storeLimit: number,
 ): Record<string, string> {
   return {
-    // A command that is only shown is shown as a unit would run it.
-    ...(notifySocket === undefined && !print ? {} : { NOTIFY_SOCKET: '' }),
+    ...(isForUnit ? { NOTIFY_SOCKET: '' } : {}),
     ...(watchdogUsec === undefined ? {} : { WATCHDOG_USEC: watchdogUsec }),
     ...(storeLimit === 0 ? {} : { FDSTORE: String(storeLimit) }),
   }

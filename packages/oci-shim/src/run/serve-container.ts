@@ -21,6 +21,7 @@ import { PullExtension } from './pull-extension.js'
 import type { SignalInbox } from './signal-inbox.js'
 import { writeState } from './state-file.js'
 import { stopGraceSec } from './stop-grace.js'
+import { makeRoomForContainer } from './unit-cgroup.js'
 
 /** For the service manager to take what the container said at its end. */
 const DRAIN_MS = 5000
@@ -40,6 +41,7 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     await removeLeftovers(plan.command, plan.launch, prepared.identity.id, host.passedOn)
   }
   directory.make()
+  if (plan?.cgroup !== undefined) makeRoomForContainer(plan.cgroup)
   const removeDirectory = (): void => directory.remove()
   process.once('exit', removeDirectory)
   try {
@@ -214,7 +216,7 @@ function warn({ host, options, plan }: PreparedRun): void {
       `${options.command[0]} is no container engine that sdbridge knows: it gets NOTIFY_SOCKET as it is on the host`,
     )
   }
-  if (host.notifySocket === undefined) {
+  if (host.notifySocket === undefined && plan?.launch.verb !== 'create') {
     tell(
       'NOTIFY_SOCKET is not set, so nobody hears what the container notifies: a unit needs Type=notify or NotifyAccess=main',
     )
