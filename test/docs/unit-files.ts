@@ -6,6 +6,8 @@ import { promisify } from 'node:util'
 import { works } from '../support/real-program.js'
 import type { Example } from './examples.js'
 
+type UnitText = Pick<Example, 'code'>
+
 /** Whether there is a `systemd-analyze`; says why tests are skipped if not. */
 export const CAN_VERIFY: boolean = works('systemd-analyze', '--version')
 
@@ -13,7 +15,7 @@ export const CAN_VERIFY: boolean = works('systemd-analyze', '--version')
  * What `systemd-analyze verify` has to say about a unit file of the documentation; nothing, if all is well. Its name is in a
  * comment in its first line, and without one it is `app.service`; the page's other units lie beside it.
  */
-export async function complaintsAbout(unit: Example, page: readonly Example[]): Promise<string> {
+export async function complaintsAbout(unit: UnitText, page: readonly UnitText[]): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'sdbridge-docs-units-'))
   try {
     const companions = page.filter((other) => nameOf(other) !== nameOf(unit))
@@ -35,7 +37,7 @@ const NEWER: readonly { since: number; text: RegExp; instead: string }[] = [
   { since: 254, text: /^FileDescriptorStorePreserve=.*$/gm, instead: '' },
 ]
 
-function nameOf({ code }: Example): string {
+function nameOf({ code }: UnitText): string {
   return (
     /^# (?:\/etc\/systemd\/system\/)?(\S+\.(?:service|socket|conf))$/m.exec(code)?.[1] ??
     'app.service'

@@ -4,18 +4,20 @@ import { UsageError } from './usage-error.js'
 
 export const HELP = `Usage: sdbridge cleanup [options]
 
-Removes what sdbridge run has left behind if it was killed: the unit's container, and its private directory. Made for the unit:
+Removes what sdbridge run has left behind if it was killed: the unit's container, and its private
+directory. Made for the unit:
 
   ExecStopPost=/usr/bin/node /usr/bin/sdbridge cleanup
 
-It does nothing where nothing was left. If the whole unit is killed (systemctl kill -s KILL), this is killed with it; then the next
-start of the unit removes the container.
+It does nothing where nothing was left. If the whole unit is killed (systemctl kill -s KILL), this is
+killed with it; then the next start of the unit removes the container.
 
 Options:
   --unit NAME  the unit; default: the one that has started this
   --help       show this text
 
-Exit status: 0; 125 if a container is there and cannot be removed; 2 for a mistake on the command line.
+Exit status: 0; 125 if a container is there and cannot be removed; 2 for a mistake on the command
+line.
 `
 
 /** @throws UsageError */

@@ -4,8 +4,8 @@ import { UsageError } from './usage-error.js'
 
 export const HELP = `Usage: sdbridge SUBCOMMAND [options]
 
-Makes a container a first-class unit of systemd, of any image, unmodified: readiness, status, watchdog, reloads, sockets and
-stored descriptors.
+Makes a container of any image, unmodified, a first-class unit of systemd: readiness, status,
+watchdog, reloads, sockets and stored descriptors.
 
   run      start a container as the main process of a unit, and pass on what it notifies
   cleanup  remove what a killed run has left behind; for ExecStopPost=
@@ -13,7 +13,8 @@ stored descriptors.
   version  print the version
   help     show this text, or that of a subcommand
 
-'sdbridge SUBCOMMAND --help' tells all of one. With DEBUG=sdbridge:* in the environment, what happens is told on standard error.
+'sdbridge SUBCOMMAND --help' tells all of one. With DEBUG=sdbridge:* in the environment, what
+happens is told on standard error.
 `
 
 /** `sdbridge help [SUBCOMMAND]`. */

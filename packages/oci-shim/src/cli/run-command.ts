@@ -5,33 +5,37 @@ import { UsageError } from './usage-error.js'
 
 export const HELP = `Usage: sdbridge run [options] [--] COMMAND [ARGUMENT...]
 
-Starts a container as the main process of a Type=notify unit, and passes on what its payload notifies: readiness, status, watchdog,
-reloads, descriptors to store. Made for ExecStart=; the unit needs no more than NotifyAccess=main.
+Starts a container as the main process of a Type=notify unit, and passes on what its payload
+notifies: readiness, status, watchdog, reloads, descriptors to store. Made for ExecStart=; the unit
+needs no more than NotifyAccess=main.
 
   ExecStart=/usr/bin/node /usr/bin/sdbridge run -- /usr/bin/docker run --rm IMAGE
 
-COMMAND is docker, nerdctl or podman with run, or runc or crun with run; all of them with create, and with start for what has been
-created by sdbridge. What the bridge needs is added to its options, and nothing else is changed. Any other command gets
-$NOTIFY_SOCKET of the bridge's, and finds these words replaced: {notify-directory} by the directory of that socket on the host,
-{notify-socket} by its path.
+COMMAND is docker, nerdctl, podman, runc or crun with run, or with create; or with start for what
+has been created by sdbridge. What the bridge needs is added to its options, and nothing that the
+payload gets is changed. Any other command gets $NOTIFY_SOCKET of the bridge, and the bridge's paths
+in place of {notify-directory} and {notify-socket} among its arguments.
 
 Options:
-  --senders WHO              whose messages count: all (default) processes that reach the socket, init for the container's
-                             first process, or uid:N[,N...] for users, as the host sees them
-  --main-pid                 pass MAINPID= on, translated to the host's pids; needs root and NotifyAccess=all
+  --senders WHO              whose messages count: all (default) processes that reach the socket,
+                             init for the container's first process, or uid:N[,N...] for users, as
+                             the host sees them
+  --main-pid                 pass MAINPID= on, translated to the host's pids; needs root and
+                             NotifyAccess=all
   --notify-access            pass NOTIFYACCESS= on
-  --store-limit N            how many descriptors the payload may store; default: as many as the unit may
-  --pull-limit SECONDS       for how long the start timeout is extended while an image is pulled; default 900, 0 for not at all
-  --container-directory DIR  where the socket's directory appears in the container; default /run/notify
+  --store-limit N            how many descriptors the payload may store; default: what the unit may
+  --pull-limit SECONDS       for how long the start timeout is extended while an image is pulled;
+                             default 900, 0 for not at all
+  --container-directory DIR  where the socket's directory is in the container; default /run/notify
   --unit NAME                the name of the unit, where no service manager has started this
   --print                    print the command that would be run, and do nothing
   --help                     show this text
 
-Stopping: at SIGTERM the container is stopped by its engine, with the image's own stop signal, in less than the unit's
-TimeoutStopSec=. SIGUSR1 prints what has been passed on and what has not.
+Stopping: at SIGTERM the container is stopped by its engine, with the image's own stop signal, in
+less than the unit's TimeoutStopSec=. SIGUSR1 prints what has been passed on and what has not.
 
-Exit status: the payload's; death by a signal is passed on. 2 for a mistake on the command line, 125 if the bridge or the engine
-cannot do it, 126 if COMMAND cannot be executed, 127 if it is not found.
+Exit status: the payload's; death by a signal is passed on. 2 for a mistake on the command line, 125
+if the bridge or the engine cannot do it, 126 if COMMAND cannot be executed, 127 if it is not found.
 `
 
 /** @throws UsageError */

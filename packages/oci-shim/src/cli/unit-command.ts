@@ -9,16 +9,19 @@ import { UsageError } from './usage-error.js'
 export const HELP = `Usage: sdbridge unit [options] IMAGE [ARGUMENT...]
        sdbridge unit [options] BUNDLE
 
-Prints a unit that runs a container under sdbridge, ready to install, with absolute paths and the reason of each setting.
+Prints a unit that runs a container under sdbridge, ready to install, with absolute paths and the
+reason of each setting.
 
   sdbridge unit nginx > /etc/systemd/system/nginx.service
   systemctl daemon-reload && systemctl enable --now nginx
 
 Options:
-  --engine ENGINE  docker, podman, runc or crun; default: runc for a directory with a config.json, otherwise docker
+  --engine ENGINE  docker, podman, runc or crun; default: runc for a directory with a config.json,
+                   otherwise docker
   --name NAME      the unit's and the container's name; default: the image's or the bundle's
-  --socket ADDR    listen on this, as ListenStream= says it: 8080, 127.0.0.1:8080, /run/web.sock; may be repeated. The
-                   payload gets the sockets by LISTEN_FDS. Not with docker, which has no way to pass them
+  --socket ADDR    listen on this, as ListenStream= says it: 8080, 127.0.0.1:8080, /run/web.sock; may
+                   be repeated. The payload gets the sockets by LISTEN_FDS. Not with docker, which has
+                   no way to pass them
   --only PART      service or socket: with --socket, print this one of the two
   --user           for the service manager of a user
   --help           show this text

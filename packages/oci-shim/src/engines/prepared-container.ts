@@ -1,6 +1,5 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import { isObject } from '../runtime/bundle.js'
+import { askEngine } from './ask-engine.js'
 import type { EngineCommand } from './engine-command.js'
 import { EngineError } from './engine-error.js'
 import { DIRECTORY_LABEL } from './labels.js'
@@ -70,23 +69,18 @@ async function ask(
   args: string[],
   id: string,
 ): Promise<unknown> {
+  // As of everything that is started: a runtime would otherwise speak for the unit.
+  const env = { ...process.env, NOTIFY_SOCKET: undefined }
+  const answer = await askEngine(file, [...globals, ...args], { env, timeoutMs: 30_000 })
   try {
-    const { stdout } = await promisify(execFile)(file, [...globals, ...args], {
-      timeout: 30_000,
-      maxBuffer: 16 * 1024 * 1024,
-      // As of everything that is started: a runtime would otherwise speak for the unit.
-      env: { ...process.env, NOTIFY_SOCKET: undefined },
-    })
-    return JSON.parse(stdout)
-  } catch (error) {
-    const lines = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : ''
-    const reason = lines.split('\n').at(-1) || (error instanceof Error ? error.message : '')
-    throw new EngineError(
-      'ERR_ENGINE_NOT_PREPARED',
-      `${engine} start ${id}: expected a container that has been created: ${reason}`,
-      error,
-    )
+    if (answer.code === 0) return JSON.parse(answer.stdout)
+  } catch {
+    // It is no answer then.
   }
+  throw new EngineError(
+    'ERR_ENGINE_NOT_PREPARED',
+    `${engine} start ${id}: expected a container that has been created: ${answer.reason}`,
+  )
 }
 
 function unreadable({ engine }: EngineCommand, id: string): EngineError {

@@ -21,8 +21,17 @@ export function isTableFilling(received: number, again = false): boolean {
   receivedSinceLook += received
   if (receivedSinceLook < LOOK_AFTER && !again) return isFilling
   receivedSinceLook = 0
-  const count = readdirSync('/proc/self/fd').length
-  atFirst ??= count - received
-  isFilling = count > Math.min(getFileLimit().soft / 2, atFirst + MOST_OF_STRANGERS)
+  isFilling = isFull(received)
   return isFilling
+}
+
+function isFull(received: number): boolean {
+  try {
+    const count = readdirSync('/proc/self/fd').length
+    atFirst ??= count - received
+    return count > Math.min(getFileLimit().soft / 2, atFirst + MOST_OF_STRANGERS)
+  } catch {
+    // Not even the listing can be opened.
+    return true
+  }
 }

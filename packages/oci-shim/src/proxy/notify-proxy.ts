@@ -235,8 +235,8 @@ export class NotifyProxy {
     fds: ReceivedFds,
     report: Report,
   ): NotificationEntry | undefined {
-    if (Object.keys(assignments).length === 0) return undefined
     const data = fitMessage(assignments, report)
+    if (data.length === 0) return undefined
     const onSent = (): void => {
       this.#ledger.forwarded++
       debug('forwarded: %o', assignments)
@@ -260,10 +260,11 @@ export class NotifyProxy {
     return rest
   }
 
+  /** What is decided by it has to wait: READY=1 must not depend on who is quicker. */
   get #isInitAwaited(): boolean {
-    return (
-      this.#options.senders === 'init' && this.#queue !== undefined && this.#init() === undefined
-    )
+    const { mainPid = false, senders } = this.#options
+    if (senders !== 'init' && !mainPid) return false
+    return this.#queue !== undefined && this.#init() === undefined
   }
 
   #init(): number | undefined {

@@ -13,12 +13,14 @@ export interface NotifyProxyOptions {
    */
   upstream: string | undefined
   /**
-   * Who may speak. `init`: the container's first process alone; until `init` knows it, messages wait. A list: these user ids, as this
-   * host counts them. Barriers are forwarded for everybody, as systemd acknowledges them. Default `all`: everybody whom the mounts
+   * Who may speak. `init`: the container's first process alone. A list: these user ids, as this host counts them. Barriers are forwarded for everybody, as systemd acknowledges them. Default `all`: everybody whom the mounts
    * let reach the socket.
    */
   senders?: SenderPolicy
-  /** Our number for the container's first process, once that is known: `init`, `mainPid` and time namespaces need it. */
+  /**
+   * Our number for the container's first process, once that is known. Where `senders` is `init`, or `mainPid` is on, messages wait until
+   * then.
+   */
   init?: () => number | undefined
   /**
    * Forward `MAINPID=`, `MAINPIDFDID=` and `MAINPIDFD=1`, in our numbers, if they name a process of the container's. Needs
@@ -69,8 +71,8 @@ export function checkOptions(options: NotifyProxyOptions): void {
     const value: unknown = options[name]
     if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value)
   }
-  if (senders === 'init' && options.init === undefined) {
-    throw invalid('init', "a function where senders is 'init'", undefined)
+  if (options.init === undefined && (senders === 'init' || options.mainPid)) {
+    throw invalid('init', "a function where senders is 'init', or mainPid is on", undefined)
   }
   if (store === undefined) return
   if (typeof store.prefix !== 'string' || !PREFIX.test(store.prefix)) {
@@ -79,6 +81,9 @@ export function checkOptions(options: NotifyProxyOptions): void {
       'at most 127 printable ASCII characters without : and backslash',
       store.prefix,
     )
+  }
+  if (store.names !== undefined && !store.names.every((name) => typeof name === 'string')) {
+    throw invalid('store.names', 'an array of names', store.names)
   }
   if (typeof store.limit !== 'number' || !(store.limit >= 0)) {
     throw invalid('store.limit', 'a number from 0 on', store.limit)

@@ -9,7 +9,6 @@ import {
 import type { Arrival } from './arrival.js'
 import type { DropReason } from './drop.js'
 import { FIELD_RULES } from './field-rules.js'
-import type { Report } from './ledger.js'
 import { checkMainPidfd, findMainProcess, type OurProcess, type Refusal } from './main-process.js'
 import { ourMonotonicUsec } from './reload-time.js'
 import { reportLines } from './report-lines.js'
@@ -125,9 +124,10 @@ function translateMainPid(
 
 function translateMainPidfd(
   assignments: ParsedAssignments,
-  { datagram, fds, report }: Arrival,
+  arrival: Arrival,
   { init }: TranslationRules,
 ): void {
+  const { datagram, fds, report } = arrival
   if (!assignments.mainPidFd) return
   const [fd] = fds.all
   if (fd === undefined || fds.count !== 1 || datagram.controlTruncated) {
@@ -142,46 +142,48 @@ function translateMainPidfd(
     report(found.reason, found.text, 'MAINPIDFD')
     fds.close()
   } else if (assignments.fdStore) {
-    leaveOutStoring(assignments, report, 'no-descriptor', 'MAINPIDFD=1 has used the descriptor up')
+    leaveOutStoring(assignments, arrival, 'no-descriptor', 'MAINPIDFD=1 has used the descriptor up')
   }
 }
 
 function translateStoring(
   assignments: ParsedAssignments,
-  { datagram, fds, report }: Arrival,
+  arrival: Arrival,
   { store }: TranslationRules,
 ): void {
+  const { datagram, fds } = arrival
   const { fdName, fdStore, fdStoreRemove } = assignments
   if (store === undefined || !(fdStore || fdStoreRemove)) return
   const name = storedName(store.prefix, fdName)
   if (name === undefined) {
     const text = `with the container’s prefix '${store.prefix}' its name is longer than 255 bytes`
-    return leaveOutStoring(assignments, report, 'name-too-long', text)
+    return leaveOutStoring(assignments, arrival, 'name-too-long', text)
   }
   assignments.fdName = name
   if (fdStoreRemove) return store.quota.remove(name)
   if (datagram.controlTruncated) {
     const text = 'its descriptors did not arrive whole: too many, or no room in the bridge’s table'
-    return leaveOutStoring(assignments, report, 'descriptors-lost', text)
+    return leaveOutStoring(assignments, arrival, 'descriptors-lost', text)
   }
   if (fds.count === 0) {
-    return leaveOutStoring(assignments, report, 'no-descriptor', 'there is nothing to store')
+    return leaveOutStoring(assignments, arrival, 'no-descriptor', 'there is nothing to store')
   }
   const { limit, total } = store.quota
   if (!store.quota.hasRoomFor(fds.count)) {
     const text = `${total} of ${limit} are stored, and ${fds.count} came`
-    return leaveOutStoring(assignments, report, 'store-full', text)
+    return leaveOutStoring(assignments, arrival, 'store-full', text)
   }
   store.quota.add(name, fds.count)
 }
 
 function leaveOutStoring(
   assignments: ParsedAssignments,
-  report: Report,
+  { fds, report }: Arrival,
   reason: DropReason,
   text: string,
 ): void {
   report(reason, text, assignments.fdStore ? 'FDSTORE' : 'FDSTOREREMOVE')
+  if (!assignments.mainPidFd) fds.close()
   for (const property of ['fdStore', 'fdStoreRemove', 'fdName', 'fdPoll'] as const) {
     delete assignments[property]
   }

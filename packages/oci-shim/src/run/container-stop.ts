@@ -17,6 +17,8 @@ export interface ContainerStopOptions {
 
 /** What an engine needs for a command beside what it waits for. */
 const ANSWER_MS = 15_000
+/** Between two attempts. */
+const PAUSE_MS = 1000
 /** For the client to end when its container has, or when it has no container yet. */
 const CLIENT_MS = 5000
 
@@ -63,12 +65,12 @@ export class ContainerStop {
   async #stopContainer(launch: Launch, graceSec: number): Promise<void> {
     const { container } = launch
     if (!isThere(launch)) await this.#stopClient()
-    // A container may be made, and started, while the first attempt is on its way.
-    for (let attempt = 0; attempt < 5 && !this.#hasEnded; attempt += 1) {
-      if (await this.#runInTurn(container.stop(graceSec), graceSec)) break
-      await this.#endsIn(1000)
-    }
-    if (this.#hasEnded) return
+    // A container may be made, and started, while the first attempt is on its way, and an engine may be away for a time.
+    const deadline = performance.now() + graceSec * 1000
+    do {
+      const restSec = Math.max(1, Math.floor((deadline - performance.now()) / 1000))
+      if (await this.#runInTurn(container.stop(restSec), restSec)) return
+    } while (!(await this.#endsIn(PAUSE_MS)) && performance.now() < deadline)
     await this.#stopClient()
     if (!this.#hasEnded) await this.#run(container.remove)
   }

@@ -14,6 +14,7 @@ import { runCommand } from './engine-command.js'
 import { InitPid } from './init-pid.js'
 import { killCommand } from './kill-command.js'
 import { removeLeftovers, removeNotedContainer } from './leftovers.js'
+import { logsCommand } from './logs-command.js'
 import { tell } from './operator-log.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
@@ -41,7 +42,9 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     await removeLeftovers(plan.command, plan.launch, prepared.identity.id, host.passedOn)
   }
   directory.make()
-  if (plan?.cgroup !== undefined) makeRoomForContainer(plan.cgroup)
+  // podman does that itself, below the cgroup that it finds itself in.
+  if (plan?.cgroup !== undefined && plan.launch.engine !== 'podman')
+    makeRoomForContainer(plan.cgroup)
   const removeDirectory = (): void => directory.remove()
   process.once('exit', removeDirectory)
   try {
@@ -76,7 +79,15 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   try {
     const child = startChild(prepared)
     for (const socket of prepared.sockets.fds) socket.close()
-    const end = launch && new ContainerEnd(launch, { env, fds: [], state: prepared.conditions })
+    const end =
+      plan &&
+      new ContainerEnd({
+        launch: plan.launch,
+        env,
+        state: prepared.conditions,
+        isStopping: () => stop.isStopping,
+        logsSince: (sec) => logsCommand(plan.command, plan.launch.container.name, sec),
+      })
     const ended = child.ended.then((client) => end?.after(client) ?? client)
     const stop = new ContainerStop({
       launch,
@@ -103,7 +114,8 @@ function openProxy(
   { directory, host, options, plan, sockets, storeLimit }: PreparedRun,
   onReady: () => void,
 ): NotifyProxy {
-  const initPid = plan && new InitPid(plan.launch, host.passedOn)
+  const isAsked = options.senders === 'init' || options.mainPid
+  const initPid = plan && new InitPid(plan.launch, host.passedOn, isAsked)
   return new NotifyProxy({
     path: directory.socketPath,
     upstream: host.notifySocket,
