@@ -36,9 +36,24 @@ const config = {
   hostname: 'web',
   mounts: [
     { destination: '/proc', type: 'proc', source: 'proc' },
-    { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755', 'size=64k'] },
-    { destination: '/run', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'size=64k'] },
-    { destination: '/srv', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'nodev', 'size=64k'] },
+    {
+      destination: '/dev',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'mode=755', 'size=64k'],
+    },
+    {
+      destination: '/run',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'nodev', 'size=64k'],
+    },
+    {
+      destination: '/srv',
+      type: 'tmpfs',
+      source: 'tmpfs',
+      options: ['nosuid', 'nodev', 'size=64k'],
+    },
     ...mounts,
   ],
   linux: {
@@ -51,7 +66,8 @@ const config = {
 
 mkdirSync(join(folder, 'rootfs'), { recursive: true })
 for (const { destination } of config.mounts) {
-  if (!destination.startsWith('/srv/')) mkdirSync(join(folder, 'rootfs', destination), { recursive: true })
+  if (!destination.startsWith('/srv/'))
+    mkdirSync(join(folder, 'rootfs', destination), { recursive: true })
 }
 writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
 process.stdout.write(`${resolve(folder)}\n`)

@@ -22,7 +22,10 @@ export async function installSdbridge(machine) {
  * @returns {Promise<void>}
  */
 export async function installContainerExample(machine) {
-  await machine.run(machine.nodePath, [inside('examples/container-runc/make-bundle.js'), '/srv/web'])
+  await machine.run(machine.nodePath, [
+    inside('examples/container-runc/make-bundle.js'),
+    '/srv/web',
+  ])
   for (const name of ['web.socket', 'web.service']) {
     await machine.writeUnit(name, await readFile(new URL(name, DIRECTORY), 'utf8'))
   }

@@ -8,14 +8,21 @@ export interface CopiedUnit {
   readonly text: string
 }
 
-/** The unit files of a page whose text has this in it. The first line of each says where it belongs. */
-export function unitsOfPage(page: string, having: string): CopiedUnit[] {
+/** The unit file of a page whose text has this in it. The first line of each says where it belongs. */
+export function unitOfPage(page: string, having: string): CopiedUnit {
+  const code = blockOfPage(page, 'ini', having)
+  return { name: nameIn(code), text: code }
+}
+
+/** The block of code of a page, in this language, that has this in it. */
+export function blockOfPage(page: string, language: string, having: string): string {
   const text = readFileSync(new URL(`../../../docs/guide/${page}`, import.meta.url), 'utf8')
-  const units = codeBlocks(text)
-    .filter(({ language, code }) => language === 'ini' && code.includes(having))
-    .map(({ code }) => ({ name: nameIn(code), text: code }))
-  if (units.length === 0) throw new Error(`docs/guide/${page} has no unit with ${having}`)
-  return units
+  const found = codeBlocks(text).filter(
+    (block) => block.language === language && block.code.includes(having),
+  )
+  if (found.length !== 1)
+    throw new Error(`docs/guide/${page} has ${found.length} blocks of ${language} with ${having}`)
+  return found[0]!.code
 }
 
 /** A file of an example. */

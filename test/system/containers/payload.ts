@@ -164,7 +164,10 @@ export class Payload {
   }
 
   /** Sends the same so many times, with such pauses before. */
-  async ping(text: string, { count, intervalMs }: { count: number; intervalMs: number }): Promise<void> {
+  async ping(
+    text: string,
+    { count, intervalMs }: { count: number; intervalMs: number },
+  ): Promise<void> {
     await this.#call('ping', { text, count, interval_ms: intervalMs })
   }
 

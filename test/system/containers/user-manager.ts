@@ -73,8 +73,8 @@ KillMode=mixed
 
   /** Ends the manager, and removes what the user had. */
   async end(): Promise<void> {
-    await this.run('podman', 'system', 'migrate').catch(() => undefined)
-    await this.machine.systemctl('stop', `user@${UID}.service`)
+    await this.machine.systemctl('stop', 'user.slice')
+    // podman's own process that keeps the user namespace is in none of the user's cgroups.
     const script = `rm /run/systemd/system/user@${UID}.service; pkill -u ${UID}; rm -rf ${HOME} ${RUNTIME}`
     await this.machine.run('sh', ['-c', script], { allowFailure: true })
     await this.machine.systemctl('daemon-reload')
