@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmSync, statSync, type Stats } from 'node:fs'
+import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, type Stats } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { BridgeError } from './bridge-error.js'
@@ -23,10 +23,9 @@ export class PrivateDirectory {
    * @throws BridgeError if another bridge serves it, or if it may be somebody else's.
    */
   make(): void {
-    makeBase(dirname(this.path))
     this.checkIsFree()
-    this.remove()
-    mkdirSync(this.path, { mode: 0o700 })
+    this.#removeOwn()
+    makeInBase(this.path)
     // Not below the private one if the container outlives the unit; its files then may be bound by that container still.
     makeBase(dirname(this.notifyDirectory))
     mkdirSync(this.notifyDirectory, { recursive: true })
@@ -56,13 +55,17 @@ export class PrivateDirectory {
 
   /** Removes it with all that is in it; leaves alone what may be somebody else's. */
   remove(): void {
+    this.#removeOwn()
+    removeIfEmpty(dirname(this.path))
+  }
+
+  #removeOwn(): void {
     const stats = lstatSync(this.path, { throwIfNoEntry: false })
     if (stats !== undefined) {
       if (!isPrivate(stats)) throw foreign(this.path)
       rmSync(this.path, { recursive: true, force: true })
     }
     rmSync(this.socketPath, { force: true })
-    removeIfEmpty(dirname(this.path))
   }
 }
 
@@ -103,6 +106,22 @@ export function fileNameOf(id: string): string {
   if (plain === id && !/^[.-]/.test(id)) return id
   return `${plain.replace(/^[.-]+/, '')}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
+
+function makeInBase(path: string): void {
+  for (let attempt = 1; ; attempt += 1) {
+    makeBase(dirname(path))
+    try {
+      mkdirSync(path, { mode: 0o700 })
+      return
+    } catch (error) {
+      // The bridge of another unit has just removed the base, because nothing was in it.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MOST_ATTEMPTS)
+        throw error
+    }
+  }
+}
+
+const MOST_ATTEMPTS = 100
 
 function makeBase(base: string): void {
   if (lstatSync(base, { throwIfNoEntry: false }) === undefined) {
@@ -148,7 +167,7 @@ function isServed(path: string): boolean {
 function removeIfEmpty(base: string): void {
   if (base !== '/run/sdbridge' && !base.endsWith('/sdbridge')) return
   try {
-    rmSync(base, { recursive: false })
+    rmdirSync(base)
   } catch {
     // Other units have theirs.
   }
