@@ -91,7 +91,7 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
 
     test('podman, with its socket', async () => {
       await install(unit('--network none'), unit('ListenStream=8080'))
-      await machine.systemctl('start', 'web.service')
+      await start(machine, 'web.service')
       await machine.waitForOutput('web.service', 'watchdog 1 of 10000000 us, 1 descriptors')
       await expectToBeReloadedAndStopped(machine, 'web.service')
     })
@@ -99,7 +99,7 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
     test('runc, with its socket', async () => {
       await makeBundle('runc')
       await install(unit('runc run'), unit('ListenStream=8080'))
-      await machine.systemctl('start', 'web.service')
+      await start(machine, 'web.service')
       await machine.waitForOutput('web.service', 'watchdog 1 of 10000000 us, 1 descriptors')
       await expectToBeReloadedAndStopped(machine, 'web.service')
     })
@@ -170,7 +170,7 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
     test('container-docker', async () => {
       await build('docker', 'Dockerfile')
       await install(unitOfExample('container-docker', 'web.service'))
-      await machine.systemctl('start', 'web.service')
+      await start(machine, 'web.service')
       const { StatusText: status } = await machine.show('web.service', 'StatusText')
       expect(status).toBe('Serving on port 8080')
       // The machine has no network from which a published port could be reached.
@@ -204,7 +204,7 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
 
 /** A payload in C with libsystemd is ready, watched, stores a descriptor, reloads, and is there again when the bridge was killed. */
 async function expectConversation(machine: Machine, unit: string): Promise<void> {
-  await machine.systemctl('start', unit)
+  await start(machine, unit)
   expect(await machine.show(unit, 'ActiveState', 'StatusText')).toEqual({
     ActiveState: 'active',
     StatusText: 'written in C',
@@ -217,6 +217,13 @@ async function expectConversation(machine: Machine, unit: string): Promise<void>
   await machine.run('kill', ['-KILL', pid])
   await machine.waitFor(unit, { NRestarts: '1', ActiveState: 'active' }, { timeoutMs: 30_000 })
   await expectToBeReloadedAndStopped(machine, unit)
+}
+
+/** Starts it; a failure tells what the unit wrote. */
+async function start(machine: Machine, unit: string): Promise<void> {
+  await machine.systemctl('start', unit).catch((error: Error) => {
+    throw new Error(`${error.message}\n${machine.output(unit)}`, { cause: error })
+  })
 }
 
 async function expectToBeReloadedAndStopped(machine: Machine, unit: string): Promise<void> {
