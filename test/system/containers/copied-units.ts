@@ -32,7 +32,7 @@ export function unitOfExample(example: string, name: string): CopiedUnit {
 }
 
 function nameIn(code: string): string {
-  const name = /^# \S*\/(?:system|user)\/(\S+)$/m.exec(code)?.[1]
+  const name = /^# \S*\/(?:system|systemd|user)\/(\S+)$/m.exec(code)?.[1]
   if (name === undefined) throw new Error(`no name in the first line of: ${code}`)
   return name
 }
