@@ -184,6 +184,36 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     expect(launch.warnings).toEqual([expect.stringContaining('NOTIFY_SOCKET=/theirs')])
   })
 
+  test('a configuration as runc spec writes it wants a terminal, and that is said', async () => {
+    const bridge = await bridgeOf('true', {}, (config) => {
+      config.process.terminal = true
+    })
+    const launch = await bridge.plan()
+    await launch.prepare()
+
+    expect(launch.warnings).toEqual([expect.stringContaining('process.terminal')])
+    expect(start(launch).stderr).not.toBe('')
+  })
+
+  test('a bundle that has files of all names', async () => {
+    const bridge = await bridgeOf('echo fine')
+    for (const name of ['config.json.new', 'config.json~', '.hidden', '-rf', 'bundle'])
+      writeFileSync(join(bridge.bundle, name), name)
+
+    expect((await bridge.run()).stdout).toBe('fine\n')
+    expect(readFileSync(join(bridge.bundle, 'config.json.new'), 'utf8')).toBe('config.json.new')
+    // Again, over what is there.
+    expect((await bridge.run()).stdout).toBe('fine\n')
+  })
+
+  test('without a pid namespace the payload is not process 1, and that is said', async () => {
+    const bridge = await bridgeOf('true', { fdNames: ['a'] }, (config) => {
+      config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== 'pid')
+    })
+
+    expect((await bridge.plan()).warnings).toEqual([expect.stringContaining('LISTEN_PID')])
+  })
+
   test('--detach is left out, for the exit status', async () => {
     const bridge = await bridgeOf('exit 5', {}, undefined, ['-d'])
     const launch = await bridge.plan()

@@ -9,25 +9,34 @@ import { program, Program } from './proxy/program.js'
 import { RawManager } from './proxy/raw-manager.js'
 import { TestPipe } from './proxy/test-pipe.js'
 
-test('in place of what is no pipe, a pipe of ours goes up; theirs is closed when ours is', async () => {
-  const manager = new RawManager()
-  const bench = new Bench({ upstream: manager.path })
-  const theirs = openSync(bench.directory, 'r')
-  const copies = (): number => openFds().filter((open) => open.endsWith(bench.directory)).length
-  await bench.send('BARRIER=1', [theirs])
-  closeSync(theirs)
-  const [barrier] = await manager.until(1)
-  expect(barrier!.data.toString()).toBe('BARRIER=1')
-  expect(barrier!.fds.map(linkOf)).toEqual([expect.stringMatching(/^pipe:/)])
-  expect(bench.proxy.counters).toMatchObject({ forwarded: 1, barriers: 1, waiting: 0 })
-  await delay(30)
-  expect(copies()).toBe(1)
+test.each(['directory', 'pipe'])(
+  'in place of a %s, a pipe of ours goes up; theirs is closed when the manager closes ours',
+  async (kind) => {
+    const manager = new RawManager()
+    const bench = new Bench({ upstream: manager.path })
+    const theirPipe = new TestPipe()
+    const theirs = kind === 'pipe' ? theirPipe.writeFd : openSync(bench.directory, 'r')
+    const link = linkOf(theirs)
+    const copies = (): number => openFds().filter((open) => open.endsWith(link)).length
+    await bench.send('BARRIER=1', [theirs])
+    if (kind === 'pipe') theirPipe.closeWrite()
+    else closeSync(theirs)
+    const [barrier] = await manager.until(1)
+    expect(barrier!.data.toString()).toBe('BARRIER=1')
+    const [ours] = barrier!.fds.map(linkOf)
+    expect(ours).toMatch(/^pipe:/)
+    expect(ours).not.toBe(link)
+    expect(bench.proxy.counters).toMatchObject({ forwarded: 1, barriers: 1, waiting: 0 })
+    await delay(30)
+    // Of a pipe, the test has the other end.
+    const others = kind === 'pipe' ? 1 : 0
+    expect(copies()).toBe(1 + others)
 
-  const pipe = linkOf(barrier!.fds[0]!)
-  closeForeignFds(barrier!.fds.splice(0))
-  await until(() => copies() === 0)
-  expect(openFds().filter((open) => open.endsWith(pipe))).toEqual([])
-})
+    closeForeignFds(barrier!.fds.splice(0))
+    await until(() => copies() === others)
+    expect(openFds().filter((open) => open.endsWith(ours!))).toEqual([])
+  },
+)
 
 test('close() lets go of barriers that the manager has not released', async () => {
   const manager = new RawManager()

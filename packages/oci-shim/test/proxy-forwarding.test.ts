@@ -1,8 +1,7 @@
 import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { Bench, until } from './proxy/bench.js'
-import { linkOf, openFds, untilOpen } from './proxy/open-fds.js'
-import { RawManager } from './proxy/raw-manager.js'
+import { Bench } from './proxy/bench.js'
+import { openFds, untilOpen } from './proxy/open-fds.js'
 import { TestPipe } from './proxy/test-pipe.js'
 
 test('everybody may write to the container socket', () => {
@@ -136,19 +135,6 @@ test('NOTIFYACCESS goes where the option says so', async () => {
   const bench = new Bench({ notifyAccess: true })
   await bench.send('NOTIFYACCESS=all')
   expect(await bench.said()).toEqual([{ notifyAccess: 'all' }])
-})
-
-test('a barrier’s pipe goes to the manager itself, and is closed here', async () => {
-  const manager = new RawManager()
-  const bench = new Bench({ upstream: manager.path })
-  const { readFd, writeFd } = new TestPipe()
-  const pipe = linkOf(readFd)
-  await bench.send('BARRIER=1', [writeFd])
-  const [barrier] = await manager.until(1)
-  expect(barrier!.data.toString()).toBe('BARRIER=1')
-  expect(barrier!.fds.map(linkOf)).toEqual([pipe])
-  // The two of the test, and the one that the manager got.
-  await until(() => openFds().filter((open) => open.endsWith(pipe)).length === 3)
 })
 
 test('a barrier is acknowledged when the manager has read it, and not before', async () => {

@@ -1,8 +1,9 @@
 import { spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { chmodSync, readFileSync } from 'node:fs'
 import {
   closeFd,
   closeForeignFds,
+  DatagramSocket,
   kindOfFd,
   monotonicUsec,
   pidfdId,
@@ -241,3 +242,44 @@ describe.runIf(canUnshareTime)('with a payload in a time namespace of its own', 
     expect(usec).toBeLessThanOrEqual(BigInt(monotonicUsec()))
   })
 })
+
+const UNPRIVILEGED = ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups'] as const
+const canBecomeNobody = canUnshareTime && works(...UNPRIVILEGED, process.execPath, '--version')
+describe.runIf(canBecomeNobody)(
+  'a bridge without privileges, and a payload of another user',
+  () => {
+    test('what cannot be translated: MAINPID is left out, MONOTONIC_USEC goes unchanged', async () => {
+      const outer = new Bench({ upstream: undefined })
+      chmodSync(outer.directory, 0o777)
+      outer.startManager()
+      chmodSync(outer.managerPath, 0o777)
+      const path = `${outer.directory}/inner.sock`
+      const sleeper = new Program(
+        'unshare',
+        '--pid',
+        '--time',
+        '--monotonic',
+        '77',
+        '--fork',
+        'cat',
+      )
+      await until(() => childrenOf(sleeper.pid)[0]! > 0)
+      const init = childrenOf(sleeper.pid)[0]!
+      const bridge = [process.execPath, program('run-proxy.mjs'), path, outer.managerPath]
+      const proxy = new Program(...UNPRIVILEGED, ...bridge, `${init}`)
+      await proxy.says('bound')
+      const payload = new DatagramSocket('unix')
+      onTestFinished(() => payload.close())
+      payload.connect({ family: 'unix', path })
+      const credentials = { pid: init, uid: 0, gid: 0 }
+      payload.trySend(Buffer.from('MAINPID=1\nREADY=1'), { credentials })
+      payload.trySend(Buffer.from('RELOADING=1\nMONOTONIC_USEC=5'), { credentials })
+      await until(() => outer.notifications.length === 2)
+      expect(outer.notifications.map(({ assignments }) => assignments)).toEqual([
+        { ready: true },
+        { reloading: true, monotonicUsec: 5n },
+      ])
+      expect(await proxy.line(1)).toMatch(/^MAINPID: namespace-unreadable: .*EACCES/)
+    })
+  },
+)

@@ -77,7 +77,7 @@ os.read(r, 1)
 print('released', flush=True)`
       const payload = new Program(PYTHON, '-c', client, path)
       await payload.says('released')
-      await proxy.says('dropped no-sender')
+      await until(() => proxy.lines.some((line) => line.startsWith('message: no-sender')))
       bench.manager!.readNow()
       expect(bench.notifications).toEqual([])
     },

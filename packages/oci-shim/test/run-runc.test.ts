@@ -6,7 +6,8 @@ import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
 import { makeBundle } from './run/bundle.js'
 import { cleanup } from './run/cleanup.js'
-import { BridgedUnit, type UnitOptions } from './run/unit.js'
+import { startedWith } from './run/start-state.js'
+import { BridgedUnit, type BridgedUnitOptions } from './run/unit.js'
 
 const canRun = isRoot() && works('runc', '--version') && works(PYTHON, '--version')
 
@@ -62,7 +63,7 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
 
   test('a payload that is deaf to its stop signal is killed', async () => {
     const unit = runc(['on:TERM say:deaf', 'send:READY=1', 'forever'], {
-      env: { TEST_STOP_SEC: '1' },
+      runOptions: ['--stop-timeout', '2'],
     })
     await unit.service.start()
     process.kill(unit.pid, 'SIGTERM')
@@ -115,11 +116,12 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
       WATCHDOG_USEC: '60000000',
       LC_CTYPE: expect.anything() as string,
       HOME: '/',
+      PWD: '/',
     })
   })
 
   test('the sockets of the unit arrive, with their names, and no other descriptor', async () => {
-    const unit = runc(['state', 'send:READY=1', 'serve'], {
+    const unit = runc(['send:READY=1', 'serve'], {
       sockets: [
         { listen: '127.0.0.1:0', name: 'web' },
         { listen: '127.0.0.1:0', name: 'sdbridge.kept' },
@@ -129,15 +131,27 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     const { port } = unit.service.sockets[0]!.address as AddressInfo
     expect(await text(connect({ port }))).toBe('web:kept\n')
     expect(await unit.ended).toEqual([0, null])
-    expect((unit.said('STATE') as { fds: number[] }).fds).toEqual([0, 1, 2, 3, 4])
+    expect(startedWith(unit.output).fds).toEqual([0, 1, 2, 3, 4])
   })
 
   test('limits and signals are those of runc without a bridge', async () => {
-    const bundle = makeBundle(['state'])
+    const bundle = makeBundle(['exit:0'])
     const plain = spawnSync('runc', ['run', '--bundle', bundle, 'plain'], { encoding: 'utf8' })
-    const unit = runc(['state'])
+    const unit = runc(['exit:0'])
     await expect(unit.service.start()).rejects.toThrow()
-    expect(unit.said('STATE')).toEqual(JSON.parse(plain.stdout.replace('STATE ', '')))
+    expect(startedWith(unit.output)).toEqual(startedWith(plain.stdout))
+  })
+
+  test('a fault of the bridge does not leave a container behind', async () => {
+    const fault = `data:text/javascript,process.on('SIGPROF',()=>{throw new Error('a fault')})`
+    const unit = runc(['send:READY=1', 'forever'], {
+      env: { ...process.env, NODE_OPTIONS: `--import=${encodeURI(fault)}` },
+    })
+    await unit.service.start()
+    process.kill(unit.pid, 'SIGPROF')
+    expect(await unit.ended).toEqual([125, null])
+    expect(unit.output).toContain('giving up: Error: a fault')
+    leavesNothing(unit)
   })
 
   test('what a killed bridge has left behind is removed by sdbridge cleanup', async () => {
@@ -180,7 +194,7 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     const unit = runc(['on:TERM exit:0', 'send:READY=1', 'forever'])
     await unit.service.start()
     const second = runc(['on:TERM exit:0', 'send:READY=1', 'forever'], {
-      env: { TEST_UNIT: unit.name },
+      runOptions: ['--unit', unit.name],
     })
     await expect(second.service.start()).rejects.toThrow()
     expect(second.output).toContain('another sdbridge serves')
@@ -205,7 +219,7 @@ let count = 0
 
 function runc(
   steps: string[],
-  { changes = {}, ...options }: UnitOptions & { changes?: Record<string, unknown> } = {},
+  { changes = {}, ...options }: BridgedUnitOptions & { changes?: Record<string, unknown> } = {},
 ): BridgedUnit {
   const id = `test-${process.pid}-${(count += 1)}`
   const unit = new BridgedUnit(['runc', 'run', '--bundle', makeBundle(steps, changes), id], options)

@@ -28,11 +28,15 @@ Options:
                              default 900, 0 for not at all
   --container-directory DIR  where the socket's directory is in the container; default /run/notify
   --unit NAME                the name of the unit, where no service manager has started this
+  --stop-timeout SECONDS     how long a stop may take, where systemd does not tell; default 90
   --print                    print the command that would be run, and do nothing
   --help                     show this text
 
 Stopping: at SIGTERM the container is stopped by its engine, with the image's own stop signal, in
-less than the unit's TimeoutStopSec=. SIGUSR1 prints what has been passed on and what has not.
+less than the unit's TimeoutStopSec=; SIGINT and SIGQUIT do the same. SIGHUP, SIGUSR2, SIGALRM,
+SIGWINCH, SIGTTIN, SIGTTOU, SIGABRT and real-time signals go to the payload's first process, so that
+ReloadSignal= may be any of them; ten seconds after SIGABRT, which is the watchdog's, the container is
+removed. SIGUSR1 prints what has been passed on and what has not.
 
 Exit status: the payload's; death by a signal is passed on. 2 for a mistake on the command line, 125
 if the bridge or the engine cannot do it, 126 if COMMAND cannot be executed, 127 if it is not found.
@@ -51,6 +55,7 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
     storeLimit: countOf('store-limit', values['store-limit']),
     pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? 900,
     containerDirectory: directoryOf(values['container-directory'] ?? '/run/notify'),
+    timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
     unit: values.unit === undefined ? undefined : unitOf(values.unit),
   }
@@ -75,6 +80,7 @@ const OPTIONS = {
   'pull-limit': { type: 'string' },
   'container-directory': { type: 'string' },
   unit: { type: 'string' },
+  'stop-timeout': { type: 'string' },
   print: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const

@@ -155,6 +155,11 @@ async function editOf(
     warnings.push(
       'config.json: no pid namespace: the payload is not process 1, which LISTEN_PID=1 names: most programs will not take the sockets',
     )
+  const { process } = bundle.config
+  if (isObject(process) && process['terminal'] === true && !hasOption(command, 'console-socket'))
+    warnings.push(
+      'config.json: process.terminal is true, and a unit has no terminal unless StandardInput= says so: set it to false if the runtime complains',
+    )
   return {
     mount: { source: notifyDirectory, target: containerDirectory },
     variables: { ...variables, ...listen },
@@ -230,7 +235,8 @@ function hasPidNamespace({ config }: Bundle): boolean {
   const namespaces = isObject(config['linux']) ? config['linux']['namespaces'] : undefined
   if (!Array.isArray(namespaces)) return false
   return (namespaces as readonly Json[]).some(
-    (each) => isObject(each) && each['type'] === 'pid' && each['path'] === undefined,
+    // Without a path it is a new one.
+    (each) => isObject(each) && each['type'] === 'pid' && (each['path'] ?? '') === '',
   )
 }
 

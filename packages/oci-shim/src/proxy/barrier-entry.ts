@@ -12,17 +12,18 @@ export interface BarrierEvents {
 /**
  * A payload's barrier, on its way to the service manager, who alone can acknowledge it: by closing the descriptor.
  *
- * A pipe goes up itself. Anything else could be slow to close (systemd 252 was stopped by a socket with SO_LINGER for as long as its
- * sender chose), so a pipe of ours goes up in its place, and the payload's is closed here when that pipe is.
+ * In place of the payload's descriptor a pipe of ours goes up, and theirs is closed, on a thread, when the service manager has closed
+ * ours: whatever a payload sends can be made slow to close, and systemd 252 closes it in PID 1 itself. See docs/decisions/0015.
  */
 export class BarrierEntry implements QueueEntry {
   readonly data: Buffer = BARRIER
   readonly kind = 'barrier'
+  /** Theirs, and both ends of ours. */
+  readonly fdCount = 3
   readonly #fd: number
-  readonly #isPipe: boolean
   readonly #held: HeldDescriptors
   readonly #events: BarrierEvents
-  #substitute: { readFd: number; writeFd: number } | undefined
+  #pipe: { readFd: number; writeFd: number } | undefined
   #stopWatching: StopWatching | undefined
 
   /**
@@ -31,68 +32,62 @@ export class BarrierEntry implements QueueEntry {
    */
   constructor(fd: number, held: HeldDescriptors, events: BarrierEvents) {
     this.#fd = fd
-    this.#isPipe = isPipe(fd)
     this.#held = held
     this.#events = events
   }
 
-  get fdCount(): number {
-    return this.#isPipe ? 1 : 3
-  }
-
   fds(): readonly number[] {
-    if (this.#isPipe) return [this.#fd]
-    this.#substitute ??= pipe()
-    return [this.#substitute.writeFd]
+    this.#pipe ??= pipe()
+    return [this.#pipe.writeFd]
   }
 
   sent(): void {
-    if (this.#substitute === undefined) this.abandon()
-    else this.#holdUntilReleased(this.#substitute)
-    this.#events.onSent()
-  }
-
-  abandon(): void {
     this.#stopWatching?.()
-    this.#closeSubstitute()
-    closeForeignFds([this.#fd])
-  }
-
-  /** Nobody will acknowledge it, and whoever waits must not take our close for that: it is kept until they give up, or we end. */
-  withoutFds(): undefined {
-    this.#stopWatching?.()
-    this.#closeSubstitute()
-    this.#held.hold(this.#isPipe ? this.#fd : undefined, 1, () => closeForeignFds([this.#fd]))
-    this.#events.onRefused()
-  }
-
-  onGivenUp(callback: () => void): void {
-    // Of anything else, no end could be relied upon.
-    if (this.#isPipe) this.#stopWatching ??= onceHangup(this.#fd, callback)
-  }
-
-  #holdUntilReleased({ readFd, writeFd }: { readFd: number; writeFd: number }): void {
+    const { readFd, writeFd } = this.#pipe!
     closeFd(writeFd)
     this.#held.hold(readFd, 2, () => {
       closeFd(readFd)
       closeForeignFds([this.#fd])
     })
+    this.#events.onSent()
   }
 
-  #closeSubstitute(): void {
-    if (this.#substitute === undefined) return
-    closeFd(this.#substitute.readFd)
-    closeFd(this.#substitute.writeFd)
-    this.#substitute = undefined
+  abandon(): void {
+    this.#stopWatching?.()
+    this.#closePipe()
+    closeForeignFds([this.#fd])
+  }
+
+  /** Whoever waits must not take our close for an acknowledgement: theirs is kept until they give up, or we end. */
+  withoutFds(): undefined {
+    this.#stopWatching?.()
+    this.#closePipe()
+    const watched = this.#tellsOfGivingUp ? this.#fd : undefined
+    this.#held.hold(watched, 1, () => closeForeignFds([this.#fd]))
+    this.#events.onRefused()
+  }
+
+  onGivenUp(callback: () => void): void {
+    if (this.#stopWatching === undefined && this.#tellsOfGivingUp) {
+      this.#stopWatching = onceHangup(this.#fd, callback)
+    }
+  }
+
+  /** Nobody has the other end of a pipe any more; of anything else, no end could be relied upon. */
+  get #tellsOfGivingUp(): boolean {
+    try {
+      return kindOfFd(this.#fd) === 'pipe'
+    } catch {
+      return false
+    }
+  }
+
+  #closePipe(): void {
+    if (this.#pipe === undefined) return
+    closeFd(this.#pipe.readFd)
+    closeFd(this.#pipe.writeFd)
+    this.#pipe = undefined
   }
 }
 
 const BARRIER = Buffer.from('BARRIER=1')
-
-function isPipe(fd: number): boolean {
-  try {
-    return kindOfFd(fd) === 'pipe'
-  } catch {
-    return false
-  }
-}

@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants as fsConstants, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { type StartState, withSoftFileLimit } from '@sdbridge/syscalls'
+import { type Signal, signalNumber, type StartState, withSoftFileLimit } from '@sdbridge/syscalls'
 import type { Command } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
 import type { Ending } from './ending.js'
@@ -63,8 +63,8 @@ export class Child {
     return this.#process.exitCode !== null || this.#process.signalCode !== null
   }
 
-  kill(signal: NodeJS.Signals): void {
-    this.#process.kill(signal)
+  kill(signal: Signal): void {
+    this.#process.kill(signalNumber(signal))
   }
 }
 

@@ -38,12 +38,10 @@ export class ContainerStop {
   }
 
   /** Stops it as its engine does. A second call changes nothing. */
-  async stop(signal: string): Promise<void> {
+  async stop(signal: NodeJS.Signals): Promise<void> {
     const { launch, graceSec } = this.#options
     this.#stopping ??=
-      launch === undefined
-        ? this.#stopProcess(signal as NodeJS.Signals)
-        : this.#stopContainer(launch, graceSec)
+      launch === undefined ? this.#stopProcess(signal) : this.#stopContainer(launch, graceSec)
     await this.#stopping
   }
 

@@ -4,6 +4,7 @@ import { BridgeError } from './bridge-error.js'
 import { type ContainerPlan, planContainer } from './container-plan.js'
 import { type ContainerSockets, takeSockets } from './container-sockets.js'
 import { type HostEnvironment, readHostEnvironment } from './host-environment.js'
+import { keepDescriptors } from './keep-descriptors.js'
 import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
 import type { RunOptions } from './run-options.js'
 import { type StartConditions, startConditions } from './start-conditions.js'
@@ -34,6 +35,7 @@ const ANSWER_MS = 5000
 export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   const host = readHostEnvironment()
   const sockets = takeSockets()
+  keepDescriptors()
   const identity = unitIdentity(options.unit)
   const settings = await readUnitSettings(identity, host.passedOn, ANSWER_MS)
   if (options.mainPid) checkMainPid(settings)

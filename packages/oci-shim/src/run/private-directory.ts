@@ -1,5 +1,14 @@
 import { createHash } from 'node:crypto'
-import { chmodSync, lstatSync, mkdirSync, readdirSync, rmdirSync, rmSync, statSync, type Stats } from 'node:fs'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  type Stats,
+} from 'node:fs'
 import { dirname, join } from 'node:path'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { BridgeError } from './bridge-error.js'
@@ -102,15 +111,18 @@ export function directoriesIn(base: string): string[] {
  * 107 bytes.
  */
 export function fileNameOf(id: string): string {
-  const plain = id.replaceAll(/[^\w.-]/g, '-').slice(0, 48)
-  if (plain === id && !/^[.-]/.test(id)) return id
-  return `${plain.replace(/^[.-]+/, '')}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
+  const plain = id
+    .replaceAll(/[^\w.-]/g, '-')
+    .replace(/^[.-]+/, '')
+    .slice(0, 48)
+  if (plain === id) return id
+  return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
 
 function makeInBase(path: string): void {
   for (let attempt = 1; ; attempt += 1) {
-    makeBase(dirname(path))
     try {
+      makeBase(dirname(path))
       mkdirSync(path, { mode: 0o700 })
       return
     } catch (error) {

@@ -1,6 +1,8 @@
-import { SignalWatcher } from '@sdbridge/syscalls'
+import { isatty } from 'node:tty'
+import { type Signal, SignalWatcher } from '@sdbridge/syscalls'
 
-type Handler = (signal: string) => void
+type Handler = (signal: Signal) => void
+type StopHandler = (signal: NodeJS.Signals) => void
 
 /** What ends the unit: systemd's KillSignal= is one of these, nearly always. */
 const STOP = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const
@@ -13,7 +15,7 @@ const REAL_TIME = Array.from({ length: 31 }, (_, index) =>
 
 export interface SignalHandlers {
   /** The unit is to stop. */
-  onStop: Handler
+  onStop: StopHandler
   /** The watchdog has run out, or an operator wants a core: the container is to end at once. */
   onAbort: Handler
   /** For the payload. */
@@ -27,32 +29,39 @@ export interface SignalHandlers {
  * end it before it can clean up.
  */
 export class SignalInbox {
-  readonly #watchers: SignalWatcher[] = []
-  readonly #early: (() => void)[] = []
+  readonly #early: ((handlers: SignalHandlers) => void)[] = []
   #handlers: SignalHandlers | undefined
+  #isStopped = false
 
   constructor() {
-    // The kernel's own use of this one is Node's debugger, which would open a port.
-    process.on('SIGUSR1', () => this.#deliver('onSummary', 'SIGUSR1'))
-    for (const signal of STOP) process.on(signal, () => this.#deliver('onStop', signal))
-    process.on('SIGABRT', () => this.#deliver('onAbort', 'SIGABRT'))
-    for (const signal of PASSED_ON) process.on(signal, () => this.#deliver('onPassOn', signal))
-    if (process.stdin.isTTY !== true) {
-      for (const signal of OF_TERMINALS) process.on(signal, () => this.#deliver('onPassOn', signal))
+    // Node's own use of this one is its debugger, which would open a port.
+    process.on('SIGUSR1', () => this.#deliver(({ onSummary }) => onSummary('SIGUSR1')))
+    for (const signal of STOP) {
+      process.on(signal, () => {
+        this.#isStopped = true
+        this.#deliver(({ onStop }) => onStop(signal))
+      })
     }
-    for (const signal of REAL_TIME) {
-      this.#watchers.push(new SignalWatcher(signal, () => this.#deliver('onPassOn', signal)))
-    }
+    process.on('SIGABRT', () => this.#deliver(({ onAbort }) => onAbort('SIGABRT')))
+    for (const signal of [...PASSED_ON, ...(isatty(0) ? [] : OF_TERMINALS)])
+      process.on(signal, () => this.#deliver(({ onPassOn }) => onPassOn(signal)))
+    for (const signal of REAL_TIME)
+      void new SignalWatcher(signal, () => this.#deliver(({ onPassOn }) => onPassOn(signal)))
+  }
+
+  /** Whether the unit is to stop. */
+  get isStopped(): boolean {
+    return this.#isStopped
   }
 
   /** Delivers what has come, in its order, and what comes. */
   open(handlers: SignalHandlers): void {
     this.#handlers = handlers
-    for (const deliver of this.#early.splice(0)) deliver()
+    for (const deliver of this.#early.splice(0)) deliver(handlers)
   }
 
-  #deliver(kind: keyof SignalHandlers, signal: string): void {
-    if (this.#handlers === undefined) this.#early.push(() => this.#deliver(kind, signal))
-    else this.#handlers[kind](signal)
+  #deliver(deliver: (handlers: SignalHandlers) => void): void {
+    if (this.#handlers === undefined) this.#early.push(deliver)
+    else deliver(this.#handlers)
   }
 }

@@ -11,9 +11,10 @@ export async function writeBundle(
 ): Promise<void> {
   await rm(directory, { recursive: true, force: true })
   await mkdir(directory, { mode: 0o700, recursive: true })
-  for (const name of await readdir(original))
-    if (name !== 'config.json') await symlink(join(original, name), join(directory, name))
   const file = join(directory, 'config.json')
   await writeFile(`${file}.new`, text, { mode: 0o600, flag: 'wx' })
   await rename(`${file}.new`, file)
+  // Not before the file, which would be written through a link of its name.
+  for (const name of await readdir(original))
+    if (name !== 'config.json') await symlink(join(original, name), join(directory, name))
 }

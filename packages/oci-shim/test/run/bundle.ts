@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { tellingStart } from './start-state.js'
 import { temporaryDirectory } from '../../../../test/support/temporary-directory.js'
 
 const PAYLOAD = fileURLToPath(new URL('payload.py', import.meta.url))
@@ -30,7 +31,7 @@ export function makeBundle(
     ociVersion: '1.0.2',
     process: {
       user: { uid: 0, gid: 0 },
-      args: payload(...steps),
+      args: tellingStart(...payload(...steps)),
       env: ['PATH=/usr/bin:/bin'],
       cwd: '/',
     },

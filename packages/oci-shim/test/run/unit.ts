@@ -4,11 +4,14 @@ import { fileURLToPath } from 'node:url'
 import { Service, type ServiceOptions } from '@sdbridge/manager'
 import { onTestFinished } from 'vitest'
 
-const SDBRIDGE = fileURLToPath(new URL('sdbridge.mjs', import.meta.url))
+export const SDBRIDGE: string = fileURLToPath(new URL('../../bin/sdbridge.js', import.meta.url))
 
 type End = [code: number | null, signal: NodeJS.Signals | null]
 
-export type UnitOptions = Omit<ServiceOptions, 'command'>
+export interface BridgedUnitOptions extends Omit<ServiceOptions, 'command'> {
+  /** Options of `sdbridge run`. */
+  runOptions?: readonly string[]
+}
 
 /** A unit under the embedded manager whose main process is `sdbridge run`. */
 export class BridgedUnit {
@@ -20,12 +23,12 @@ export class BridgedUnit {
   readonly ended: Promise<End>
   pid = 0
 
-  constructor(command: readonly string[], options: UnitOptions = {}) {
+  constructor(command: readonly string[], options: BridgedUnitOptions = {}) {
+    const { runOptions = [], ...rest } = options
     this.service = new Service({
-      command: [process.execPath, SDBRIDGE, ...command],
+      command: [process.execPath, SDBRIDGE, 'run', '--unit', this.name, ...runOptions, ...command],
       output: 'pipe',
-      ...options,
-      env: { ...process.env, TEST_UNIT: this.name, ...options.env },
+      ...rest,
     })
     this.service.on('notification', (assignments) => this.notifications.push(assignments))
     this.service.on('spawn', (pid) => {

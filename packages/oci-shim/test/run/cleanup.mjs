@@ -1,2 +1,0 @@
-import { cleanup } from '../../dist/run/cleanup.js'
-process.exitCode = await cleanup({ unit: process.env.TEST_UNIT })
