@@ -1,4 +1,4 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { unitWords } from '../../packages/oci-shim/src/cli/unit-words.js'
@@ -230,6 +230,52 @@ describe.skipIf(root === undefined)(
       expect(stdout).toBe('2 1 first:second\none\ntwo\n')
     })
 
+    test.each(['runc', 'crun'])('%s hands descriptors on, with their names', async (engine) => {
+      const bundle = await realBundle(
+        engine,
+        'echo $LISTEN_FDS $LISTEN_PID $LISTEN_FDNAMES; cat <&3; cat <&4; cat /run/notify/hello; exit 7',
+      )
+      const argv = [
+        engine,
+        ...(engine === 'crun' ? ['--cgroup-manager=disabled'] : []),
+        'run',
+        '-b',
+        bundle,
+        'descriptors',
+      ]
+      const facts = { ...FACTS, fdNames: ['first', 'second'] }
+      const script = 'exec 3<<<one 4<<<two; exec "$@"'
+      const runIt = [
+        machine.nodePath,
+        '--input-type=module',
+        '--eval',
+        RUN_LAUNCH,
+        inside('packages/oci-shim/dist/engines/'),
+      ]
+      const { stdout, exitCode } = await machine.run(
+        'bash',
+        ['-c', script, 'bash', ...runIt, JSON.stringify(facts), ...argv],
+        { allowFailure: true },
+      )
+
+      expect({ stdout, exitCode }).toEqual({
+        stdout: '2 1 first:second\none\ntwo\nhello\n',
+        exitCode: 7,
+      })
+    })
+
+    test.each(['docker', 'podman'])(
+      "%s: memory of the user's on /run does not hide the socket",
+      async (engine) => {
+        const { container, ...launch } = await planOf(
+          `${engine} run --rm --network none --tmpfs /run busybox cat /run/notify/hello`,
+        )
+
+        expect((await run(launch)).stdout).toBe('hello\n')
+        await run(container.remove)
+      },
+    )
+
     test('a container below the unit', async () => {
       const path = '/bridge-test/container'
       const docker = await planOf(
@@ -279,6 +325,63 @@ describe.skipIf(root === undefined)('what an engine says of itself', () => {
   })
 })
 
+describe.skipIf(root === undefined)('a unit as sdbridge unit prints it', () => {
+  const READY =
+    'systemd-notify --ready --status=here && trap "exit 0" TERM && while :; do sleep 1 & wait; done'
+
+  test.each(['docker', 'podman', 'runc', 'crun'])(
+    '%s: active when the payload says so, and nothing is left',
+    async (engine) => {
+      const isRuntime = engine === 'runc' || engine === 'crun'
+      const what = isRuntime ? [await realBundle(engine, READY)] : ['busybox', 'sh', '-c', READY]
+      const script = inside('packages/oci-shim/bin/sdbridge.js')
+      const { stdout } = await machine.run(machine.nodePath, [
+        script,
+        'unit',
+        '--engine',
+        engine,
+        '--name',
+        `unit-${engine}`,
+        ...what,
+      ])
+      // There is no network here.
+      const text = stdout.replace('--log-driver=none', '--log-driver=none --network none')
+      await machine.writeUnit(`unit-${engine}.service`, text)
+
+      await machine.run('systemctl', ['start', `unit-${engine}`], {
+        timeoutMs: 60_000,
+        allowFailure: true,
+      })
+      await machine.waitFor(`unit-${engine}.service`, {
+        ActiveState: 'active',
+        StatusText: 'here',
+        Result: 'success',
+      })
+      await machine.run('systemctl', ['stop', `unit-${engine}`], { timeoutMs: 60_000 })
+
+      await machine.waitFor(`unit-${engine}.service`, {
+        ActiveState: 'inactive',
+        Result: 'success',
+      })
+      const list = isRuntime ? ['list', '--quiet'] : ['ps', '--all', '--quiet']
+      expect((await machine.run(engine, list)).stdout).toBe('')
+      expect(
+        (
+          await machine.run('find', [
+            '/run',
+            '-maxdepth',
+            '2',
+            '-name',
+            '*unit-*',
+            '-path',
+            '*sdbridge*',
+          ])
+        ).stdout,
+      ).toBe('')
+    },
+  )
+})
+
 test.skipIf(root === undefined)('systemd takes words of a command as they were meant', async () => {
   const words = [
     'x y',
@@ -305,6 +408,27 @@ test.skipIf(root === undefined)('systemd takes words of a command as they were m
 
   await machine.waitForOutput('words', JSON.stringify(words))
 })
+
+const MAKE_IMAGE = `
+set -e
+mkdir -p /srv/image/{usr/{bin,lib,lib64},run,tmp,proc,sys,dev}
+cd /srv/image
+for name in bin lib lib64; do ln -s usr/$name $name; done
+cp /bin/busybox bin
+for name in sh sleep cat echo; do ln -s busybox bin/$name; done
+for file in /usr/bin/systemd-notify $(ldd /usr/bin/systemd-notify | grep -o '/[^ )]*') /usr/lib/*-linux-gnu/libsystemd.so.0; do
+  mkdir -p .$(dirname $file)
+  cp -L $file .$file
+done`
+
+const RUN_LAUNCH = `
+const [directory, facts, ...argv] = process.argv.slice(1)
+const { spawnSync } = await import('node:child_process')
+const { parseEngineCommand } = await import(directory + 'engine-command.js')
+const { planLaunch } = await import(directory + 'plan-launch.js')
+const launch = await planLaunch(parseEngineCommand(argv), JSON.parse(facts))
+await launch.prepare()
+process.exitCode = spawnSync(launch.file, launch.args, { stdio: [0, 1, 2, 3, 4] }).status`
 
 const FIND_PREPARED = `
 const [directory, ...argv] = process.argv.slice(1)
@@ -338,6 +462,29 @@ async function emptyBundle(): Promise<string> {
   const directory = temporaryDirectory()
   await writeFile(join(directory, 'config.json'), '{}')
   return directory
+}
+
+/** A bundle with the image's files, inside. */
+async function realBundle(engine: string, script: string): Promise<string> {
+  counter += 1
+  const bundle = `/srv/bundles/${String(counter)}`
+  await machine.run('sh', [
+    '-c',
+    'mkdir -p "$1" && cp -a /srv/image "$1/rootfs" && cd "$1" && "$0" spec',
+    engine,
+    bundle,
+  ])
+  const file = machine.path(`${bundle}/config.json`)
+  const config = JSON.parse(await readFile(file, 'utf8')) as {
+    process: { args: string[]; terminal: boolean }
+    linux: { resources?: unknown }
+  }
+  config.process.args = ['/bin/sh', '-c', script]
+  config.process.terminal = false
+  // crun takes a configuration without cgroups only where nothing is limited.
+  delete config.linux.resources
+  await writeFile(file, JSON.stringify(config))
+  return bundle
 }
 
 async function run(command: Command | undefined, exitCode = 0): Promise<Outcome> {
@@ -402,9 +549,7 @@ async function startEngines(): Promise<void> {
     '--docker',
     'host=tcp://192.0.2.9:2375',
   ])
-  const make =
-    'mkdir -p /srv/image/bin /srv/image/run && cp /bin/busybox /srv/image/bin && for name in sh sleep cat echo; do ln -s busybox /srv/image/bin/$name; done'
-  await machine.run('bash', ['-c', make])
+  await machine.run('bash', ['-c', MAKE_IMAGE])
   for (const engine of ['docker', 'podman'])
     await machine.run('bash', ['-c', 'tar -C /srv/image -c . | "$0" import - busybox', engine], {
       timeoutMs: 60_000,

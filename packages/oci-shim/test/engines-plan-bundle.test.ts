@@ -72,9 +72,11 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
   })
 
   test('a symbolic link in the root file system is followed inside of it', async () => {
-    const bridge = await bridgeOf('cat /run/notify/hello; readlink /run')
-    mkdirSync(join(bridge.bundle, 'rootfs/var/run'), { recursive: true })
-    symlinkSync('/var/run', join(bridge.bundle, 'rootfs/run'))
+    const containerDirectory = '/srv/app/deep/notify'
+    const bridge = await bridgeOf(`cat ${containerDirectory}/hello`, { containerDirectory })
+    for (const name of ['srv', 'var/app'])
+      mkdirSync(join(bridge.bundle, 'rootfs', name), { recursive: true })
+    symlinkSync('/var/../var/app', join(bridge.bundle, 'rootfs/srv/app'))
     writeFileSync(join(bridge.facts.notifyDirectory, 'hello'), 'hello\n')
     const before = listing(bridge.bundle)
 
@@ -83,8 +85,10 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     const { stdout } = start(launch)
     await removeMountpoints(launch.mountpoints)
 
-    expect(stdout).toBe('hello\n/var/run\n')
-    expect(launch.mountpoints).toEqual([join(bridge.bundle, 'rootfs/var/run/notify')])
+    expect(stdout).toBe('hello\n')
+    expect(launch.mountpoints).toEqual(
+      ['var/app/deep/notify', 'var/app/deep'].map((path) => join(bridge.bundle, 'rootfs', path)),
+    )
     expect(listing(bridge.bundle)).toEqual(before)
   })
 
@@ -104,18 +108,25 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
 
   test("relative paths are relative to the user's bundle, and hooks find its files", async () => {
     const bridge = await bridgeOf('cat /data/file', {}, (config) => {
-      config.mounts.push({ destination: '/data', type: 'bind', source: 'data', options: ['rbind'] })
+      config.mounts.push({
+        destination: '/data',
+        type: 'bind',
+        source: '../outside',
+        options: ['rbind'],
+      })
       config.hooks = {
         createRuntime: [{ path: '/bin/sh', args: ['sh', '-c', 'cp data/file data/hook'] }],
       }
     })
     mkdirSync(join(bridge.bundle, 'data'))
     writeFileSync(join(bridge.bundle, 'data/file'), 'data\n')
+    mkdirSync(join(bridge.directory, 'outside'))
+    writeFileSync(join(bridge.directory, 'outside/file'), 'outside\n')
 
     const { stdout, stderr } = await bridge.run()
 
     expect(stderr).toBe('')
-    expect(stdout).toBe('data\n')
+    expect(stdout).toBe('outside\n')
     expect(readFileSync(join(bridge.bundle, 'data/hook'), 'utf8')).toBe('data\n')
   })
 

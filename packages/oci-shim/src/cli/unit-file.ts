@@ -119,8 +119,7 @@ function commandOf({ engine, program, name, image, args }: UnitFacts): string[] 
     return [program, 'run', '--bundle', image, containerNameOf(name)]
   // The unit has its output already; a log of the engine's would be a second one, which grows.
   const options = ['--rm', '--name', containerNameOf(name), '--log-driver=none']
-  const cgroups = engine === 'podman' ? ['--cgroups=split'] : []
-  return [program, 'run', ...options, ...cgroups, image, ...args]
+  return [program, 'run', ...options, image, ...args]
 }
 
 // Engines know fewer characters than systemd does.
