@@ -1,5 +1,5 @@
 // How much of what C reaches is left in JavaScript, beside libsystemd and other packages. Nothing is asserted.
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { positiveInteger, readOptions, refuse } from '../support/options.js'
 import { groups } from './groups.js'
 import { busyMachine, describeMachine } from './machine.js'
@@ -31,7 +31,7 @@ const HELP = `pnpm bench [options]
   --only GROUP  ${Object.keys(groups).join(', ')}; may be given several times
   --no-rivals   leaves out the packages of npm, which are compiled and kept in ~/.cache/sdbridge
   --json FILE   writes all numbers
-  --write       writes docs/benchmarks.md
+  --write       writes docs/benchmarks.md; with --only, the tables of other groups stay as they are
 
 It needs a C compiler. As root it measures with queues as long as under systemd.
 `
@@ -72,8 +72,9 @@ async function main() {
     missing: Object.entries(missing).map(([name, reason]) => `${name}: ${reason}`),
     comparisons: [],
   }
+  const setting = { workshop, count, rivals }
   for (const makeGroup of wanted) {
-    report.comparisons.push(await compare(makeGroup({ workshop, count, rivals }), rounds, tell))
+    report.comparisons.push(await compare(makeGroup(setting), rounds, tell))
   }
   for (const comparison of report.comparisons) process.stdout.write(`\n${textTable(comparison)}`)
   for (const sentence of report.missing) process.stdout.write(`\nnot here: ${sentence}\n`)
@@ -82,7 +83,8 @@ async function main() {
   }
   if (values.write) {
     const { markdownOf } = await import('./markdown.js')
-    writeFileSync(DOCUMENT, await markdownOf(report))
+    const order = Object.values(groups).map((makeGroup) => makeGroup(setting).title)
+    writeFileSync(DOCUMENT, await markdownOf(report, readFileSync(DOCUMENT, 'utf8'), order))
   }
 }
 

@@ -1,12 +1,25 @@
 import { format, resolveConfig } from 'prettier'
+import { keptSections } from './kept-sections.js'
 import { rowsOf } from './table.js'
 
 /**
  * docs/benchmarks.md, from what `--json` writes.
  *
  * @param {import('./bench.js').Report} report
+ * @param {string} previous The document as it was: what this run has not measured is kept.
+ * @param {readonly string[]} order The titles of all groups.
  */
-export async function markdownOf({ warning, machine, options, missing, comparisons }) {
+export async function markdownOf(
+  { warning, machine, options, missing, comparisons },
+  previous,
+  order,
+) {
+  const measured = comparisons.map(section)
+  const titles = new Set(measured.map(({ title }) => title))
+  const others = order.filter((title) => !titles.has(title))
+  const sections = [...keptSections(previous, others), ...measured].toSorted(
+    (one, other) => order.indexOf(one.title) - order.indexOf(other.title),
+  )
   const lines = [
     '# Benchmarks',
     '',
@@ -29,7 +42,7 @@ export async function markdownOf({ warning, machine, options, missing, compariso
     '| --- | --- |',
     ...Object.entries(machine).map(([name, value]) => `| ${name} | ${value} |`),
     ...missing.map((sentence) => `\nNot here: ${sentence}`),
-    ...comparisons.flatMap((comparison) => ['', ...section(comparison)]),
+    ...sections.flatMap((each) => ['', `## ${each.title}`, ...each.lines]),
   ]
   const config = await resolveConfig(import.meta.filename)
   return await format(lines.join('\n'), { ...config, parser: 'markdown' })
@@ -41,13 +54,8 @@ function section(comparison) {
   const rule = head.map((_, column) =>
     column === 0 || column === head.length - 1 ? '---' : '---:',
   )
-  return [
-    `## ${comparison.title}`,
-    '',
-    comparison.method,
-    '',
-    ...[head, rule, ...rows.map(code)].map((row) => `| ${row.join(' | ')} |`),
-  ]
+  const table = [head, rule, ...rows.map(code)].map((row) => `| ${row.join(' | ')} |`)
+  return { title: comparison.title, lines: ['', comparison.method, '', ...table] }
 }
 
 /** @param {string[]} row */

@@ -22,6 +22,8 @@ export function openSocket(
     execFileSync('mkfifo', [placeOf(value)])
     return { fd: openSync(placeOf(value), constants.O_RDWR | constants.O_NONBLOCK) }
   }
+  // And what OpenFile= opens.
+  if (setting === 'ListenSpecial') return { fd: openSync(placeOf(value), constants.O_RDONLY) }
   const type = TYPES[setting]
   if (type === undefined) throw new Error(`nobody knows how to open ${setting}=`)
   const fd = bindSocket({

@@ -34,6 +34,7 @@ export async function complaintsAbout(unit: UnitText, page: readonly UnitText[])
 /** What came with which systemd: on an older one the rest of the unit is verified without it. */
 const NEWER: readonly { since: number; text: RegExp; instead: string }[] = [
   { since: 253, text: /^Type=notify-reload$/gm, instead: 'Type=notify' },
+  { since: 253, text: /^OpenFile=.*$/gm, instead: '' },
   { since: 254, text: /^FileDescriptorStorePreserve=.*$/gm, instead: '' },
 ]
 

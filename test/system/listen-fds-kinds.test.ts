@@ -244,6 +244,30 @@ describe.skipIf(!hasClients)('what the service manager passes', () => {
       await expectPassed(service, [{ name: 'route.socket', kind: 'netlink', family: 'netlink' }])
     })
 
+    // Clients of such a socket are in vsock.test.ts: most kernels let nobody in the same machine connect.
+    test('ListenStream= of a vsock port, where the kernel has them', async () => {
+      // They are not in the machine's own network.
+      const port = 1_000_000 + process.pid
+      const socket = `ListenStream=vsock::${port}`
+      const service = await write('vsock', { socket, isStarted: false, args: 'stay' })
+      if (!(await hasVsock())) {
+        await expect(machine().systemctl('start', 'vsock.socket')).rejects.toThrow('vsock.socket')
+        return
+      }
+      await machine().systemctl('start', 'vsock.socket')
+      await service.systemctl('start')
+      const ANY_CID = 0xffff_ffff
+      await expectPassed(service, [
+        {
+          name: 'vsock.socket',
+          kind: 'vsock-listener',
+          family: 'vsock',
+          listening: true,
+          address: `vsock:${ANY_CID}:${port}`,
+        },
+      ])
+    })
+
     test('ListenMessageQueue=', async () => {
       const service = await write('queue', {
         socket: 'ListenMessageQueue=/queue\nMessageQueueMaxMessages=5\nMessageQueueMessageSize=100',
@@ -261,6 +285,15 @@ describe.skipIf(!hasClients)('what the service manager passes', () => {
       })
       await expectPassed(service, [{ name: 'queue.socket', kind: 'message-queue' }])
     })
+
+    function hasVsock(): Promise<boolean> {
+      return ask(`
+        try:
+            socket.socket(40, socket.SOCK_STREAM).close()
+            print("true")
+        except OSError:
+            print("false")`)
+    }
 
     function write(name: string, sections: Sections): Promise<ActivatedService> {
       return ActivatedService.write(machine(), name, sections)

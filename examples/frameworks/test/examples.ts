@@ -1,4 +1,4 @@
-import { findNodeIpc } from '../../../test/support/node-ipc.js'
+import { findNpmPackage } from '../../../test/support/npm-package.js'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import {
   askLine,
@@ -29,7 +29,7 @@ export interface Example {
 const hasCurl = works('curl', '--http2', '--version')
 const hasPython = works(PYTHON, '-c', 'import ssl')
 const hasOpenssl = works('openssl', 'version')
-const nodeIpc = await findNodeIpc()
+const nodeIpc = await findNpmPackage('node-ipc')
 
 export const EXAMPLES: readonly Example[] = [
   web('http.js', 'hello from node:http\n'),

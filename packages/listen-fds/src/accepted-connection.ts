@@ -24,7 +24,7 @@ export class AcceptedConnection extends InheritedFd {
   /** `SO_COOKIE` (systemd 258): the kernel's number for this socket, which no other gets before the next boot. */
   readonly socketCookie: bigint | undefined
 
-  /** Made by `connection`. */
+  /** Made by `connection`. @hidden */
   constructor(fd: number, name: string, facts: DescriptorFacts, env: NodeJS.ProcessEnv) {
     super(fd, name, facts)
     const { REMOTE_ADDR, REMOTE_PORT, SO_COOKIE } = env

@@ -121,11 +121,15 @@ export class ConnectionStream extends Duplex {
     }
   }
 
-  override _write(data: Buffer, _encoding: BufferEncoding, callback: Callback): void {
+  override _write(
+    data: Buffer,
+    _encoding: BufferEncoding,
+    callback: (error?: Error | null) => void,
+  ): void {
     this.#send(data, callback)
   }
 
-  override _final(callback: Callback): void {
+  override _final(callback: (error?: Error | null) => void): void {
     try {
       this.connection.endSending()
     } catch (error) {
@@ -138,7 +142,7 @@ export class ConnectionStream extends Duplex {
     callback()
   }
 
-  override _destroy(error: Error | null, callback: Callback): void {
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#idle.stop()
     this.connection.close()
     callback(error)

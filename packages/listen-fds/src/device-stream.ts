@@ -69,11 +69,15 @@ export class DeviceStream extends Duplex {
     this.#receive()
   }
 
-  override _write(data: Buffer, _encoding: BufferEncoding, callback: Callback): void {
+  override _write(
+    data: Buffer,
+    _encoding: BufferEncoding,
+    callback: (error?: Error | null) => void,
+  ): void {
     this.#send(data, callback)
   }
 
-  override _destroy(error: Error | null, callback: Callback): void {
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#watcher?.close()
     this.#waiting.clear()
     const closeNow = (): void => close(this.#fd, (closing) => callback(error ?? closing))

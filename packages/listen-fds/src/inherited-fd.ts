@@ -53,7 +53,7 @@ export class InheritedFd {
   readonly #identity: string | undefined
   #isHandedOver = false
 
-  /** Made by `listenFds` and the functions beside it. */
+  /** Made by `listenFds` and the functions beside it. @hidden */
   constructor(fd: number, name: string, facts: DescriptorFacts) {
     this.#facts = facts
     this.#identity = fdIdentity(fd)
@@ -72,7 +72,7 @@ export class InheritedFd {
    * @throws ListenFdsError `ERR_LISTEN_FDS_WRONG_KIND`, which names the descriptor, what was expected and
    *   what was found, and the .socket setting that opens the expected kind.
    */
-  expect(...kinds: Kinds): this {
+  expect(...kinds: readonly [FdKind, ...FdKind[]]): this {
     if (kinds.includes(this.kind)) return this
     const { fd, name, kind: found } = this
     const settings = [...new Set(kinds.flatMap((kind) => SETTINGS[kind] ?? []))]

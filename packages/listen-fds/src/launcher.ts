@@ -3,12 +3,14 @@ import { readFileSync } from 'node:fs'
 /** A process that is between the service manager and this one. */
 export interface Launcher {
   pid: number
-  /** Its command line, shortened; empty if it cannot be read. */
+  /** Its command line, shortened, without the directory of the program; empty if it cannot be read. */
   command: string
 }
 
 /** More generations than any chain of scripts has; a guard against a table of processes that changes meanwhile. */
 const MOST_GENERATIONS = 64
+
+const MOST_CHARACTERS = 120
 
 /**
  * Finds out whether a process is an ancestor of this one: a shell, npm or tsx that was to become this program and
@@ -36,11 +38,13 @@ function parentOf(pid: number): number {
   return Number(parent)
 }
 
+// Version managers keep node in deep directories: what it runs tells more of a launcher, and must not be cut off.
 function commandOf(pid: number): string {
   const command = read(`/proc/${pid}/cmdline`)
     .replaceAll(/[\0\s]+/g, ' ')
     .trim()
-  return command.length > 80 ? `${command.slice(0, 80)}…` : command
+    .replace(/^\S*\/(?=\S)/, '')
+  return command.length > MOST_CHARACTERS ? `${command.slice(0, MOST_CHARACTERS)}…` : command
 }
 
 function read(file: string): string {

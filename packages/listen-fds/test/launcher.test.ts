@@ -1,4 +1,4 @@
-import { chmodSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -24,7 +24,7 @@ describe('below a launcher that does not exec, nothing is taken and a warning sa
     chmodSync(script, 0o755)
     const program = listed(script)
     expect(await program.said()).toBe(0)
-    expect(await program.stderr).toMatch(/LISTEN_FDS_LAUNCHER.* \(\/bin\/sh .*\/start/)
+    expect(await program.stderr).toMatch(/LISTEN_FDS_LAUNCHER.* \(sh .*\/start/)
   })
 
   test('node, as npm and tsx start programs', async () => {
@@ -32,7 +32,17 @@ describe('below a launcher that does not exec, nothing is taken and a warning sa
       'const [file, ...args] = process.argv.slice(1); child_process.spawnSync(file, args, { stdio: "inherit" })'
     const program = listed(process.execPath, '-e', start)
     expect(await program.said()).toBe(0)
-    expect(await program.stderr).toMatch(/LISTEN_FDS_LAUNCHER.*process\.argv/)
+    expect(await program.stderr).toMatch(/LISTEN_FDS_LAUNCHER.* \(node -e const .*process\.argv/)
+  })
+
+  test('node in a deep directory, and a long command: what it runs is told, and the rest cut off', async () => {
+    const directory = join(temporaryDirectory(), 'versions'.repeat(12))
+    mkdirSync(directory)
+    symlinkSync(process.execPath, join(directory, 'node'))
+    const start = `/* ${'long '.repeat(30)}*/ const [file, ...args] = process.argv.slice(1); child_process.spawnSync(file, args, { stdio: "inherit" })`
+    const program = listed(join(directory, 'node'), '-e', start)
+    expect(await program.said()).toBe(0)
+    expect(await program.stderr).toMatch(/ \(node -e \/\* (long ){20,25}[long]*…\), which/)
   })
 })
 

@@ -23,7 +23,7 @@ const ECONNABORTED = -103
 const EXHAUSTED = new Set([-24, -23, -105, -12])
 
 /**
- * Accepts connections on a listening unix or vsock socket, such as one of {@link bindSocket} or one that was inherited. For
+ * Accepts connections on a listening unix or vsock socket, such as one of `bindSocket` or one that was inherited. For
  * other families there is `node:net`. Keeps the process alive until closed or unref'd.
  */
 export class ConnectionListener {

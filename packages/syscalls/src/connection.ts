@@ -37,7 +37,7 @@ const END_TESTS: Record<ConnectionType, EndTest> = {
 /**
  * One end of a connection between unix sockets, which can carry descriptors and credentials and tells who is at the other
  * end: what `node:net` cannot; or between AF_VSOCK sockets, which have none of that, and which `node:net` does not know.
- * Comes from {@link connectSocket}, {@link openConnection}, {@link adoptConnection} or a {@link ConnectionListener}.
+ * Comes from {@link connectSocket}, {@link openConnection}, `adoptConnection` or a {@link ConnectionListener}.
  */
 export class Connection extends MessageSocket {
   readonly type: ConnectionType

@@ -5,6 +5,7 @@
  * @module
  */
 export { adoptConnection } from './adopt-connection.js'
+export { type MessageFamily } from './adopt-socket.js'
 export { bindSocket, type BindOptions } from './bind-socket.js'
 export { monotonicUsec } from './clock.js'
 export {

@@ -31,8 +31,9 @@ export abstract class MessageSocket extends MessageEndpoint {
   }
 
   /**
-   * Closes the socket: at once if its queue is empty. Messages in the queue of a unix socket may carry descriptors
-   * that block when they are closed (see {@link closeForeignFds}), so then it ends a moment later, on a thread.
+   * Closes the socket: at once if there is nothing to read from it. Messages in the queue of a unix socket may carry
+   * descriptors that block when they are closed (see {@link closeForeignFds}), so then, and when the other end has closed, it
+   * ends a moment later, on a thread. `fd` is -1 at once: the number is not the caller's to close.
    * No callback comes after this returns. Closing twice is harmless.
    */
   override close(): void {

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer } from 'node:net'
-import { mkdirSync, statSync } from 'node:fs'
+import { fstatSync, mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -16,8 +16,10 @@ import { isOpen, openFds } from './open-fds.js'
 
 function bind(options: BindOptions): number {
   const fd = bindSocket(options)
+  const { ino } = fstatSync(fd)
   onTestFinished(() => {
-    if (isOpen(fd)) closeFd(fd)
+    // Or the number is another one's: a server has closed this one.
+    if (isOpen(fd) && fstatSync(fd).ino === ino) closeFd(fd)
   })
   return fd
 }
