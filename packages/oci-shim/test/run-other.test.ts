@@ -24,7 +24,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
   test('paths of the bridge stand where the command line wants them', async () => {
     const script = 'test -S "$1/notify.sock" && test "$2" = "x=$NOTIFY_SOCKET" && exit 5'
     const unit = other(['sh', '-c', script, 'sh', '{notify-directory}', 'x={notify-socket}'])
-    await expect(unit.service.start()).rejects.toThrow()
+    await unit.failsToStart()
     expect(await unit.ended).toEqual([5, null])
   })
 
@@ -109,7 +109,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
 
   test('it starts as systemd starts a service, whatever Node has changed', async () => {
     const unit = other(tellingStart('true'))
-    await expect(unit.service.start()).rejects.toThrow()
+    await unit.failsToStart()
     const { limits, signals } = startedWith(unit.output)
     expect(limits.find((line) => line.startsWith('Max open files'))).toMatch(
       /^Max open files 1024 /,
@@ -175,7 +175,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     const unit = new BridgedUnit(['docker', 'run', '--rm', 'image'], {
       sockets: [{ listen: '127.0.0.1:0', name: 'web' }],
     })
-    await expect(unit.service.start()).rejects.toThrow()
+    await unit.failsToStart()
     expect(await unit.ended).toEqual([125, null])
     expect(unit.output).toMatch(
       /^sdbridge: docker run: the unit has 1 socket\(s\).*web.*podman, runc or crun.*\n$/,

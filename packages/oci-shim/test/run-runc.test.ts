@@ -4,10 +4,10 @@ import { type AddressInfo, connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
-import { makeBundle } from './run/bundle.js'
+import { type BundleOptions, makeBundle } from './run/bundle.js'
 import { cleanup } from './run/cleanup.js'
 import { startedWith } from './run/start-state.js'
-import { BridgedUnit, type BridgedUnitOptions } from './run/unit.js'
+import { BridgedUnit, type BridgedUnitOptions, SDBRIDGE } from './run/unit.js'
 
 const canRun = isRoot() && works('runc', '--version') && works(PYTHON, '--version')
 
@@ -37,7 +37,7 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
 
   test('a container that ends before it is ready ends the unit', async () => {
     const unit = runc(['exit:4'])
-    await expect(unit.service.start()).rejects.toThrow()
+    await unit.failsToStart()
     expect(await unit.ended).toEqual([4, null])
     leavesNothing(unit)
   })
@@ -138,8 +138,53 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     const bundle = makeBundle(['exit:0'])
     const plain = spawnSync('runc', ['run', '--bundle', bundle, 'plain'], { encoding: 'utf8' })
     const unit = runc(['exit:0'])
-    await expect(unit.service.start()).rejects.toThrow()
+    await unit.failsToStart()
     expect(startedWith(unit.output)).toEqual(startedWith(plain.stdout))
+  })
+
+  test('a container that was created before is started by the unit, and its bridge is at the same place', async () => {
+    const id = `test-${process.pid}-${(count += 1)}`
+    onTestFinished(() => void spawnSync('runc', ['delete', '--force', id]))
+    onTestFinished(() => void spawnSync('rm', ['-r', `/run/sdbridge/containers/runc-${id}`]))
+    const bundle = makeBundle(['on:TERM send:STOPPING=1;exit:0', 'send:READY=1', 'forever'])
+    const create = ['run', '--', 'runc', 'create', '--bundle', bundle, id]
+    const created = spawnSync(process.execPath, [SDBRIDGE, ...create], { stdio: 'ignore' })
+    expect(created.status).toBe(0)
+    const unit = new BridgedUnit(['runc', 'start', id])
+    await unit.service.start()
+    await unit.service.stop()
+    expect(await unit.ended).toEqual([0, null])
+    expect(unit.notifications).toEqual([{ ready: true }, { stopping: true }])
+    leavesNothing(unit)
+  })
+
+  test('a container that was created without the bridge is refused', async () => {
+    const id = `test-${process.pid}-${(count += 1)}`
+    onTestFinished(() => void spawnSync('runc', ['delete', '--force', id]))
+    spawnSync('runc', ['create', '--bundle', makeBundle(['exit:0']), id], { stdio: 'ignore' })
+    const unit = new BridgedUnit(['runc', 'start', id])
+    await unit.failsToStart()
+    expect(await unit.ended).toEqual([2, null])
+    expect(unit.output).toContain('create it by sdbridge run -- runc create')
+  })
+
+  test('the socket is there for a user of a user namespace', async () => {
+    const ids = [{ containerID: 0, hostID: 100_000, size: 65_536 }]
+    const unit = runc(['send:READY=1', 'send:STATUS=from within', 'exit:0'], {
+      changes: {
+        linux: {
+          namespaces: ['pid', 'mount', 'ipc', 'uts', 'user'].map((type) => ({ type })),
+          uidMappings: ids,
+          gidMappings: ids,
+        },
+      },
+      uid: 1000,
+      owner: 100_000,
+    })
+    await unit.service.start()
+    expect(await unit.ended).toEqual([0, null])
+    expect(unit.notifications.at(-1)).toEqual({ status: 'from within' })
+    leavesNothing(unit)
   })
 
   test('a fault of the bridge does not leave a container behind', async () => {
@@ -183,7 +228,7 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     spawnSync('runc', ['run', '--detach', '--bundle', bundle, id], { stdio: 'ignore' })
     onTestFinished(() => void spawnSync('runc', ['delete', '--force', id]))
     const unit = new BridgedUnit(['runc', 'run', '--bundle', makeBundle(['send:READY=1']), id])
-    await expect(unit.service.start()).rejects.toThrow()
+    await unit.failsToStart()
     expect(await unit.ended).toEqual([125, null])
     expect(unit.output).toContain(`there is a container ${id} already`)
     expect(spawnSync('runc', ['list', '--quiet'], { encoding: 'utf8' }).stdout).toContain(id)
@@ -196,7 +241,7 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     const second = runc(['on:TERM exit:0', 'send:READY=1', 'forever'], {
       runOptions: ['--unit', unit.name],
     })
-    await expect(second.service.start()).rejects.toThrow()
+    await second.failsToStart()
     expect(second.output).toContain('another sdbridge serves')
     expect(unit.service.state).toBe('running')
     await unit.service.stop()
@@ -208,7 +253,7 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     mkdirSync(`/run/sdbridge/${unit.name}`, { recursive: true, mode: 0o755 })
     onTestFinished(() => void spawnSync('rm', ['-r', `/run/sdbridge/${unit.name}`]))
     writeFileSync(`/run/sdbridge/${unit.name}/file`, '')
-    await expect(unit.service.start()).rejects.toThrow()
+    await unit.failsToStart()
     expect(unit.output).toContain('remove it')
     expect(existsSync(`/run/sdbridge/${unit.name}/file`)).toBe(true)
   })
@@ -219,10 +264,13 @@ let count = 0
 
 function runc(
   steps: string[],
-  { changes = {}, ...options }: BridgedUnitOptions & { changes?: Record<string, unknown> } = {},
+  { changes, uid, owner, ...options }: BridgedUnitOptions & BundleOptions = {},
 ): BridgedUnit {
   const id = `test-${process.pid}-${(count += 1)}`
-  const unit = new BridgedUnit(['runc', 'run', '--bundle', makeBundle(steps, changes), id], options)
+  const unit = new BridgedUnit(
+    ['runc', 'run', '--bundle', makeBundle(steps, { changes, uid, owner }), id],
+    options,
+  )
   onTestFinished(() => void spawnSync('runc', ['delete', '--force', id]))
   return unit
 }

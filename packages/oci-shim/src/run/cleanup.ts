@@ -1,6 +1,7 @@
 import { join } from 'node:path'
-import { runCommand } from './engine-command.js'
 import { readHostEnvironment } from './host-environment.js'
+import { keepDescriptors } from './keep-descriptors.js'
+import { removeLabelledContainers } from './labelled-containers.js'
 import { removeNotedContainer } from './leftovers.js'
 import { tell } from './operator-log.js'
 import { baseDirectory, directoriesIn, fileNameOf, PrivateDirectory } from './private-directory.js'
@@ -16,16 +17,23 @@ import { BY_HAND, unitIdentity } from './unit-identity.js'
  */
 export async function cleanup(options: CleanupOptions = {}): Promise<number> {
   try {
+    keepDescriptors()
     const host = readHostEnvironment()
     const { id, unit } = unitIdentity(options.unit)
     const base = baseDirectory(host.runtimeDirectory)
-    const isByHand = unit === undefined && options.unit === undefined
-    // Outside of units, each run has a directory of its own.
-    const names = isByHand
-      ? directoriesIn(base).filter((name) => name.startsWith(BY_HAND))
-      : [fileNameOf(id)]
-    for (const name of names)
-      await clean(new PrivateDirectory(join(base, name)), isByHand, host.passedOn)
+    if (unit === undefined && options.unit === undefined) {
+      // Outside of units, each run has a directory of its own.
+      const names = directoriesIn(base).filter((name) => name.startsWith(BY_HAND))
+      const directories = names.map((name) => new PrivateDirectory(join(base, name)))
+      for (const directory of directories)
+        if (!directory.isServed) await clean(directory, host.passedOn)
+      return 0
+    }
+    const directory = new PrivateDirectory(join(base, fileNameOf(id)))
+    directory.checkIsFree()
+    const isNoted = directory.isOurs()
+    await clean(directory, host.passedOn)
+    if (!isNoted && mayHaveBeenKilled()) await removeLabelledContainers(id, host.passedOn)
     return 0
   } catch (error) {
     tell((error as Error).message)
@@ -33,16 +41,12 @@ export async function cleanup(options: CleanupOptions = {}): Promise<number> {
   }
 }
 
-async function clean(
-  directory: PrivateDirectory,
-  isByHand: boolean,
-  env: NodeJS.ProcessEnv,
-): Promise<void> {
-  if (directory.isServed) {
-    if (isByHand) return
-    directory.checkIsFree()
-  }
+async function clean(directory: PrivateDirectory, env: NodeJS.ProcessEnv): Promise<void> {
   await removeNotedContainer(directory, env)
   directory.remove()
 }
-void runCommand
+
+// What systemd tells ExecStopPost= of the main process. One that has ended by itself has cleaned up.
+function mayHaveBeenKilled({ EXIT_CODE } = process.env): boolean {
+  return EXIT_CODE !== 'exited'
+}

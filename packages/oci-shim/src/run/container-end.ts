@@ -3,6 +3,7 @@ import type { Command, Launch } from '../engines/launch.js'
 import { Child, type ChildOptions } from './child-process.js'
 import { type Ending, endingOfEngine } from './ending.js'
 import { runCommand } from './engine-command.js'
+import { processEnd } from './process-end.js'
 
 export interface ContainerEndOptions extends Omit<ChildOptions, 'fds'> {
   readonly launch: Launch
@@ -37,7 +38,7 @@ export class ContainerEnd {
     const isLost = client.signal !== undefined || client.code === ENGINE_FAILED
     const isUnsure = isLost || (isStopping() && client.code !== 0)
     if (detached ? client.code !== 0 : !isUnsure) return endingOfEngine(client)
-    if (container.wait === undefined) return endingOfEngine(client)
+    if (container.wait === undefined) return await this.#endOfProcess(client)
     if (!detached) this.#seen = Date.now() / 1000
     const code = await this.#ask(container.wait)
     await this.#endOfLogs()
@@ -45,6 +46,13 @@ export class ContainerEnd {
     if (code !== undefined) return endingOfEngine({ code })
     if (detached) return { code: 0 }
     return isStopping() && !isOfContainer(client) ? { signal: 'SIGTERM' } : endingOfEngine(client)
+  }
+
+  // Of a container that was not started by this process, nobody can tell the exit status.
+  async #endOfProcess(client: Ending): Promise<Ending> {
+    const { launch, env } = this.#options
+    if (!launch.detached) return endingOfEngine(client)
+    return (await processEnd(launch.container.pid, env)) ?? { code: 0 }
   }
 
   async #ask(wait: Command): Promise<number | undefined> {

@@ -70,18 +70,26 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   }
 }
 
-function checkMainPid({ notifyAccess }: UnitSettings): void {
+function checkMainPid({ notifyAccess, killMode }: UnitSettings): void {
   if (process.geteuid!() !== 0) {
-    throw new BridgeError(
-      'ERR_BRIDGE_USAGE',
-      '--main-pid: the service manager takes a process of a container from root only, and this is not root: leave it out',
+    throw refusedMainPid(
+      'the service manager takes a process of a container from root only, and this is not root: leave it out',
     )
   }
-  if (notifyAccess === undefined || notifyAccess === 'all') return
-  throw new BridgeError(
-    'ERR_BRIDGE_USAGE',
-    `--main-pid: the unit has NotifyAccess=${notifyAccess}, which shuts the bridge out once it is not the main process any more: set NotifyAccess=all`,
-  )
+  if (notifyAccess !== undefined && notifyAccess !== 'all') {
+    throw refusedMainPid(
+      `the unit has NotifyAccess=${notifyAccess}, which shuts the bridge out once it is not the main process any more: set NotifyAccess=all`,
+    )
+  }
+  if (killMode !== undefined && killMode !== 'control-group') {
+    throw refusedMainPid(
+      `the unit has KillMode=${killMode}, by which only the payload hears of a stop, and the bridge is killed: set KillMode=control-group`,
+    )
+  }
+}
+
+function refusedMainPid(why: string): BridgeError {
+  return new BridgeError('ERR_BRIDGE_USAGE', `--main-pid: ${why}`)
 }
 
 // What is told by a variable counts, then what the unit says; then nothing is known, and what is asked for is tried.

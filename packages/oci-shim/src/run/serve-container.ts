@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
+import { setSubreaper } from '@sdbridge/syscalls'
 import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child, resolveProgram } from './child-process.js'
 import { childVariables } from './child-variables.js'
@@ -65,6 +66,8 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   let isReady = false
   const proxy = openProxy(prepared, () => (isReady = true))
   try {
+    // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
+    if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
     const child = startChild(prepared)
     endOnFault(prepared, child)
     for (const socket of prepared.sockets.fds) socket.close()

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { chmodSync, chownSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { tellingStart } from './start-state.js'
@@ -14,13 +14,25 @@ export const payload = (...steps: string[]): string[] => [
   ...steps,
 ]
 
+export interface BundleOptions {
+  /** Of the configuration. */
+  changes?: Record<string, unknown> | undefined
+  /** Of the payload, as it sees itself. */
+  uid?: number | undefined
+  /** Of the container's files, as the host sees it: where mountpoints are made. */
+  owner?: number | undefined
+}
+
 /** A bundle whose container does the steps of payload.py: this machine's programs, read-only, and nothing else. */
 export function makeBundle(
   steps: readonly string[],
-  changes: Record<string, unknown> = {},
+  { changes = {}, uid = 0, owner = 0 }: BundleOptions = {},
 ): string {
   const directory = temporaryDirectory()
-  mkdirSync(join(directory, 'rootfs'))
+  const rootfs = join(directory, 'rootfs')
+  mkdirSync(rootfs)
+  chownSync(rootfs, owner, owner)
+  chmodSync(directory, 0o755)
   const bind = (path: string): object => ({
     destination: path,
     type: 'bind',
@@ -30,7 +42,7 @@ export function makeBundle(
   const config = {
     ociVersion: '1.0.2',
     process: {
-      user: { uid: 0, gid: 0 },
+      user: { uid, gid: uid },
       args: tellingStart(...payload(...steps)),
       env: ['PATH=/usr/bin:/bin'],
       cwd: '/',
@@ -38,6 +50,7 @@ export function makeBundle(
     root: { path: 'rootfs' },
     mounts: [
       { destination: '/proc', type: 'proc', source: 'proc' },
+      { destination: '/dev', type: 'tmpfs', source: 'tmpfs', options: ['nosuid', 'mode=755'] },
       { destination: '/run', type: 'tmpfs', source: 'tmpfs' },
       ...['/usr', '/lib', '/lib64', '/bin', PAYLOAD].map((path) => bind(path)),
     ],

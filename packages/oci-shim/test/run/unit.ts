@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import { Service, type ServiceOptions } from '@sdbridge/manager'
-import { onTestFinished } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 
 export const SDBRIDGE: string = fileURLToPath(new URL('../../bin/sdbridge.js', import.meta.url))
 
@@ -37,6 +37,11 @@ export class BridgedUnit {
     })
     this.ended = once(this.service, 'exit') as Promise<End>
     onTestFinished(() => this.service.close())
+  }
+
+  /** Starts it, which must fail. */
+  async failsToStart(): Promise<void> {
+    await expect(this.service.start()).rejects.toMatchObject({ code: 'ERR_MANAGER_START_FAILED' })
   }
 
   /** What a payload has said after a word: `ENV {…}`. */
