@@ -13,6 +13,7 @@ import {
   watchdog,
 } from '@sdbridge/notify'
 import { type Notification, NotifyReceiver } from '@sdbridge/notify/receiver'
+import { encodeParsed, parseMessage } from '@sdbridge/notify/relay'
 import { unixDgram } from '@sdbridge/notify/unix-dgram'
 import {
   DatagramSocket,
@@ -42,6 +43,9 @@ service.on('stat', () => {})
 const receiver = new NotifyReceiver({
   onNotification: (notification: Notification) => notification.takeFds(),
 })
+const message = parseMessage(Buffer.from('READY=1'))
+const again: Buffer | string =
+  'rejected' in message ? message.rejected : encodeParsed(message.assignments)
 const socket = new DatagramSocket('unix')
 const address: SocketAddress = { family: 'unix', path: receiver.address }
 socket.receive({ onMessages: () => {}, onError: (error: SystemError) => error.errno })
@@ -49,4 +53,4 @@ const codes: string[] = [new Error() as NotifyError, new Error() as ListenFdsErr
   (e) => e.code,
 )
 
-export { address, codes, describeSocket, keepAlive, sent, server }
+export { address, again, codes, describeSocket, keepAlive, sent, server }
