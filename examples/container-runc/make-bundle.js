@@ -7,8 +7,8 @@ import { createRequire } from 'node:module'
 import { dirname, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-const [folder] = process.argv.slice(2)
-if (folder === undefined) {
+const [bundle] = process.argv.slice(2)
+if (bundle === undefined) {
   process.stderr.write('Usage: node make-bundle.js FOLDER\n')
   process.exit(2)
 }
@@ -64,13 +64,13 @@ const config = {
   },
 }
 
-mkdirSync(join(folder, 'rootfs'), { recursive: true })
+mkdirSync(join(bundle, 'rootfs'), { recursive: true })
 for (const { destination } of config.mounts) {
   if (!destination.startsWith('/srv/'))
-    mkdirSync(join(folder, 'rootfs', destination), { recursive: true })
+    mkdirSync(join(bundle, 'rootfs', destination), { recursive: true })
 }
-writeFileSync(join(folder, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
-process.stdout.write(`${resolve(folder)}\n`)
+writeFileSync(join(bundle, 'config.json'), `${JSON.stringify(config, null, 2)}\n`)
+process.stdout.write(`${resolve(bundle)}\n`)
 
 /** @param {string} source @param {string} destination */
 function visible(source, destination) {

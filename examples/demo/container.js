@@ -126,7 +126,12 @@ async function showEmbedded() {
     })
     await walkThroughService(service)
     const left = [...readdirSync(base), ...way.findLeft()]
-    check(left.length === 0, `nothing is left: no container, no directory of the bridge ${left}`)
+    check(
+      left.length === 0,
+      left.length === 0
+        ? 'nothing is left: no container, no directory of the bridge'
+        : `left: ${left.join(' ')}`,
+    )
   }
   await withEnding(show, async () => {
     await service?.close()

@@ -191,6 +191,18 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
       await expectToBeReloadedAndStopped(machine, 'web.service')
     })
 
+    test('container-runc, with crun in its place', async () => {
+      await machine.run('node', [inside('examples/container-runc/make-bundle.js'), '/srv/web'])
+      const { name, text } = unitOfExample('container-runc', 'web.service')
+      await install({ name, text: text.replace('runc run', 'crun run') })
+      await install(unitOfExample('container-runc', 'web.socket'))
+      await machine.systemctl('start', 'web.socket')
+      const { stdout } = await machine.run('node', [GET, 'http://127.0.0.1:8080/'])
+      expect(stdout.trim()).toBe('Hello from process 1, user 65534')
+      await machine.waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
+      await expectToBeReloadedAndStopped(machine, 'web.service')
+    })
+
     /** As the example's README says it, with the packages of this repository: there is no registry here. */
     const build = async (engine: 'docker' | 'podman', file: string): Promise<void> => {
       const folder = inside(`examples/container-${engine}`)
