@@ -68,11 +68,11 @@ describeOnEachSystemd('a payload behind the proxy', (machine) => {
 
   test('EXTEND_TIMEOUT_USEC= keeps a start alive', async () => {
     const { service, payload } = await startProxied('extended', {
-      settings: 'TimeoutStartSec=1500ms',
+      settings: 'TimeoutStartSec=5',
     })
     for (let round = 0; round < 8; round++) {
-      await payload.run(({ notify }) => notify.extendTimeout(1500))
-      await delay(300)
+      await payload.run(({ notify }) => notify.extendTimeout(5000))
+      await delay(1000)
     }
     await payload.run(({ notify }) => notify.ready())
     await service.waitFor({ ActiveState: 'active' })
@@ -229,7 +229,11 @@ describeOnEachSystemd('a payload behind the proxy', (machine) => {
     const peer = spawn(PYTHON, [program, machine().path(proxied.socket)])
     onTestFinished(() => void peer.kill('SIGKILL'))
     peer.stdin.on('error', () => {})
-    await new Promise((resolve) => peer.stdout.once('data', resolve))
+    // Its own copy is closed by then, and the manager’s close would be the last.
+    await whileManagerIsStopped(
+      machine(),
+      () => new Promise((resolve) => peer.stdout.once('data', resolve)),
+    )
     await proxied.payload.run(({ notify }) => notify.ready('not stopped'))
     await service.waitFor({ ActiveState: 'active', StatusText: 'not stopped' })
     expect(await proxied.payload.run(({ notify }) => notify.barrier())).toBe('passed')

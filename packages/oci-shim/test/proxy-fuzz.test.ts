@@ -109,3 +109,39 @@ test(`whatever is sent: the manager reads what was meant, and no descriptor stay
   expect(bench.proxy.counters.droppedMessages).not.toHaveProperty('failed')
   await untilOpen(before)
 }, 600_000)
+
+test('however long it is: what arrives is valid, and tells of each state that came whole', async () => {
+  const random = new Random(SEED)
+  const manager = new RawManager()
+  const bench = new Bench({ upstream: manager.path, notifyAccess: true })
+  let rescued = 0
+  for (let round = 0; round < MESSAGES / 20; round++) {
+    const parts = random.upTo(60, () => [makeMessage(random), Buffer.from('\n')]).flat()
+    // A NUL or a barrier would end it for all of them.
+    const fit = parts.filter((part) => !part.includes(0) && !part.includes('BARRIER'))
+    const message = Buffer.concat(fit)
+    await bench.send(message)
+    await bench.proxy.idle()
+    manager.receiver.readBatch()
+    const [sent] = manager.messages.splice(0)
+    const whole = parseMessage(message)
+    if (sent === undefined || 'rejected' in whole) continue
+    expect(sent.data.length).toBeLessThanOrEqual(MESSAGE_MAX_BYTES)
+    const parsed = parseMessage(sent.data)
+    if ('rejected' in parsed) throw new Error(`seed ${SEED}, round ${round}: ${parsed.rejected}`)
+    expect(parsed.problems).toEqual([])
+    expect(parsed.unknown.filter((line) => !line.startsWith('X_'))).toEqual([])
+    // Of what is longer, what lies behind is not received.
+    if (message.length > 64 * 1024) continue
+    if (message.length > MESSAGE_MAX_BYTES) rescued++
+    const { extra, status, busError, varlinkError, ...states } = whole.assignments
+    void [extra, status, busError, varlinkError]
+    for (const property of ['mainPid', 'mainPidFdId', 'mainPidFd'] as const) delete states[property]
+    for (const property of ['fdStore', 'fdStoreRemove', 'fdName', 'fdPoll'] as const) {
+      delete states[property]
+    }
+    expect(parsed.assignments).toMatchObject(states)
+  }
+  expect(rescued).toBeGreaterThan(MESSAGES / 200)
+  expect(bench.proxy.counters.droppedMessages).not.toHaveProperty('failed')
+}, 600_000)

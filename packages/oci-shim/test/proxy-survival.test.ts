@@ -37,7 +37,7 @@ describe.runIf(works(PYTHON, '-c', ''))('with another process', () => {
   test.runIf(isRoot())('a container socket that fails is made anew at its path', async () => {
     const socketsBefore = sockets()
     const bench = new Bench({ upstream: undefined })
-    const [own] = sockets().filter((socket) => !socketsBefore.includes(socket))
+    const own = sockets().find((socket) => !socketsBefore.includes(socket))
     const { pid } = process
     execFileSync(PYTHON, [program('shut-down.py'), `${pid}`, own!.split(' ')[0]!])
     const sent = await sendUntilReceived(bench)

@@ -68,7 +68,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     await unit.service.start()
     process.kill(unit.pid, 'SIGTERM')
     expect(await unit.ended).toEqual([null, 'SIGKILL'])
-    expect(unit.output).toContain('did not end 1 s after SIGTERM')
+    expect(unit.output).toContain('did not end 1 s after SIGTERM, and is killed')
   })
 
   test('its environment says what the manager says to it, and nothing that is for the bridge', async () => {

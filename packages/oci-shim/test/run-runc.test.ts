@@ -72,6 +72,14 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     leavesNothing(unit)
   })
 
+  test('a payload that asks for more time to stop has it', async () => {
+    const stop = 'on:TERM send:EXTEND_TIMEOUT_USEC=20000000;sleep:4;exit:8'
+    const unit = runc([stop, 'send:READY=1', 'forever'], { runOptions: ['--stop-timeout', '2'] })
+    await unit.service.start()
+    process.kill(unit.pid, 'SIGTERM')
+    expect(await unit.ended).toEqual([8, null])
+  })
+
   test.each(['SIGHUP', 'SIGUSR2', 'SIGALRM'] as const)('%s reaches the payload', async (signal) => {
     const name = signal.slice(3)
     const unit = runc([`on:${name} send:STATUS=heard;exit:0`, 'send:READY=1', 'forever'])

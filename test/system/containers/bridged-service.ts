@@ -103,6 +103,11 @@ ${options.settings ?? ''}
       .toMatch(/^(failed|inactive)$/)
   }
 
+  /** Changes the unit file, also under a service that runs. */
+  writeDropIn(settings: string): Promise<void> {
+    return this.host.machine.writeUnit(`${this.unit}.d/changed.conf`, `[Service]\n${settings}\n`)
+  }
+
   /** `systemctl VERB` with this unit. */
   async systemctl(verb: string, ...options: string[]): Promise<string> {
     const { stdout } = await this.host.machine.run('systemctl', [verb, ...options, this.unit], {

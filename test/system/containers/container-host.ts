@@ -136,7 +136,9 @@ export class ContainerHost {
       await this.machine.run('systemctl', ['reset-failed', ...units], { allowFailure: true })
     }
     for (const { unit, id } of this.services) {
-      await rm(this.machine.path(`/run/systemd/system/${unit}`), { force: true })
+      for (const name of [unit, `${unit}.d`]) {
+        await rm(this.machine.path(`/run/systemd/system/${name}`), { force: true, recursive: true })
+      }
       await this.removeBundle(id)
     }
     if (units.length > 0) await this.machine.systemctl('daemon-reload')

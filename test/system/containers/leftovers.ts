@@ -67,5 +67,6 @@ const BELONGS = [
   /^file: \/run\/(containers|libpod|crun\/\.)/,
   /^file: \/run\/(docker|containerd)\/(containerd|s)\b/,
   /^(mount|file|cgroup): \/run\/(credentials|user)\b/,
+  /^cgroup: \/sys\/fs\/cgroup\/system\.slice$/,
   /^process: .*dbus-daemon/,
 ]

@@ -77,11 +77,12 @@ export class Payload {
     this.ended = once(connection, 'close').then(() => this.#abandon())
   }
 
-  /** Sends one message, each character one byte, blocking as sd_notify(3) does. */
+  /** Sends one message, blocking as sd_notify(3) does. */
   async send(
-    text: string,
+    message: string | Buffer,
     { files = [], count = 1, close = false, address }: SendOptions = {},
   ): Promise<void> {
+    const text = Buffer.from(message).toString('latin1')
     await this.#call('send', { text, files, count, close, address: address ?? null })
   }
 
@@ -95,9 +96,9 @@ export class Payload {
     return this.#call('is_released', { name, timeout_ms: timeoutMs })
   }
 
-  /** Sends until the socket is full, and tells how many messages that took. */
-  floodUntilFull(text: string): Promise<number> {
-    return this.#call('flood_until_full', { text })
+  /** Sends so many times, or until the socket is full, and tells how often it did. */
+  floodUntilFull(text: string, most: number): Promise<number> {
+    return this.#call('flood_until_full', { text, most })
   }
 
   async openMemory(name: string, content: string): Promise<void> {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, Launch } from '../engines/launch.js'
 import { Child, type ChildOptions } from './child-process.js'
 import { type Ending, endingOfEngine } from './ending.js'
-import { runCommand } from './engine-command.js'
+import { runCommand } from './command-outcome.js'
 import { processEnd } from './process-end.js'
 
 export interface ContainerEndOptions extends Omit<ChildOptions, 'fds'> {

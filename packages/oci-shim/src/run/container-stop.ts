@@ -2,8 +2,9 @@ import { statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, Launch } from '../engines/launch.js'
 import type { Child } from './child-process.js'
-import { runCommand } from './engine-command.js'
+import { runCommand } from './command-outcome.js'
 import { tell } from './operator-log.js'
+import { FOR_EVER_SEC } from './stop-grace.js'
 
 export interface ContainerStopOptions {
   readonly launch: Launch | undefined
@@ -15,18 +16,20 @@ export interface ContainerStopOptions {
   readonly ended: Promise<unknown>
 }
 
-/** What an engine needs for a command beside what it waits for. */
+/** For an engine to do what takes no time. */
 const ANSWER_MS = 15_000
+/** For a client to end when its container has, or when it has no container yet. */
+const CLIENT_MS = 5000
 /** Between two attempts. */
 const PAUSE_MS = 1000
-/** For the client to end when its container has, or when it has no container yet. */
-const CLIENT_MS = 5000
 
 /** Ends a container, or what was started in its place, once. */
 export class ContainerStop {
   readonly #options: ContainerStopOptions
   #hasEnded = false
   #stopping: Promise<void> | undefined
+  /** When it is killed, in milliseconds of performance.now(). */
+  #deadline = Infinity
 
   constructor(options: ContainerStopOptions) {
     this.#options = options
@@ -39,10 +42,14 @@ export class ContainerStop {
 
   /** Stops it as its engine does. A second call changes nothing. */
   async stop(signal: NodeJS.Signals): Promise<void> {
-    const { launch, graceSec } = this.#options
-    this.#stopping ??=
-      launch === undefined ? this.#stopProcess(signal) : this.#stopContainer(launch, graceSec)
+    this.#stopping ??= this.#stop(signal)
     await this.#stopping
+  }
+
+  /** The payload has asked for so much more time, and the service manager gives it. */
+  extend(usec: bigint): void {
+    if (this.isStopping)
+      this.#deadline = Math.max(this.#deadline, performance.now() + Number(usec) / 1000)
   }
 
   /** Ends it at once. */
@@ -52,40 +59,38 @@ export class ContainerStop {
     else await this.#run(launch.container.remove)
   }
 
-  async #stopProcess(signal: NodeJS.Signals): Promise<void> {
-    const { child, graceSec } = this.#options
-    child.kill(signal)
-    if (await this.#endsIn(graceSec * 1000)) return
-    tell(`the command did not end ${graceSec} s after ${signal}: SIGKILL`)
-    child.kill('SIGKILL')
+  async #stop(signal: NodeJS.Signals): Promise<void> {
+    const { launch, child, graceSec } = this.#options
+    this.#deadline = performance.now() + graceSec * 1000
+    if (launch === undefined) child.kill(signal)
+    else await this.#stopContainer(launch)
+    if (await this.#endsByDeadline()) return
+    tell(`it did not end ${graceSec} s after ${signal}, and is killed`)
+    if (launch === undefined) child.kill('SIGKILL')
+    else await this.#killContainer(launch)
   }
 
-  async #stopContainer(launch: Launch, graceSec: number): Promise<void> {
-    const { container } = launch
+  async #stopContainer(launch: Launch): Promise<void> {
     if (!isThere(launch)) await this.#stopClient()
-    // A container may be made, and started, while the first attempt is on its way, and an engine may be away for a time.
-    const deadline = performance.now() + graceSec * 1000
-    do {
-      const restSec = Math.max(1, Math.floor((deadline - performance.now()) / 1000))
-      if (await this.#runInTurn(container.stop(restSec), restSec)) return
-    } while (!(await this.#endsIn(PAUSE_MS)) && performance.now() < deadline)
+    // The time is kept here: the payload may ask for more of it, and an engine cannot be told so.
+    const [command] = launch.container.stop(FOR_EVER_SEC)
+    const engineWaits = launch.container.wait !== undefined
+    while (!this.#hasEnded && performance.now() < this.#deadline) {
+      const running = runCommand(command!, this.#options.env, Infinity)
+      const outcome = await Promise.race([running, this.#endsByDeadline()])
+      if (typeof outcome === 'boolean') return
+      if (outcome.code === 0 && (!engineWaits || (await this.#endsIn(CLIENT_MS)))) return
+      // There is no container yet, or it was not started when it was stopped, or the engine is away for a time.
+      await this.#endsIn(PAUSE_MS)
+    }
+  }
+
+  async #killContainer({ container }: Launch): Promise<void> {
+    const kill = container.stop(0).at(-1)
+    if (kill !== undefined) await this.#run(kill)
+    if (await this.#endsIn(CLIENT_MS)) return
     await this.#stopClient()
     if (!this.#hasEnded) await this.#run(container.remove)
-  }
-
-  /** @returns Whether the container ended. */
-  async #runInTurn(commands: readonly Command[], graceSec: number): Promise<boolean> {
-    for (const command of commands) {
-      const start = performance.now()
-      const failure = await this.#run(command, graceSec)
-      if (failure !== undefined) {
-        if (this.#hasEnded || (await this.#endsIn(500))) return true
-        return false
-      }
-      const restMs = start + graceSec * 1000 - performance.now()
-      if (await this.#endsIn(Math.max(restMs, 0) + 500)) return true
-    }
-    return this.#hasEnded
   }
 
   // It has no container, or one that the engine does not know.
@@ -98,18 +103,21 @@ export class ContainerStop {
     }
   }
 
-  async #run(command: Command, graceSec = 0): Promise<string | undefined> {
-    const { code, reason } = await runCommand(
-      command,
-      this.#options.env,
-      graceSec * 1000 + ANSWER_MS,
-    )
-    return code === 0 ? undefined : reason
+  async #run(command: Command): Promise<void> {
+    await runCommand(command, this.#options.env, ANSWER_MS)
+  }
+
+  async #endsByDeadline(): Promise<boolean> {
+    while (!this.#hasEnded && performance.now() < this.#deadline)
+      await this.#endsIn(this.#deadline - performance.now())
+    return this.#hasEnded
   }
 
   async #endsIn(ms: number): Promise<boolean> {
     if (this.#hasEnded) return true
-    await Promise.race([this.#options.ended, delay(ms, undefined, { ref: false })])
+    // No timer of Node is longer.
+    const timeout = delay(Math.min(ms, 2 ** 31 - 1), undefined, { ref: false })
+    await Promise.race([this.#options.ended, timeout])
     return this.#hasEnded
   }
 }

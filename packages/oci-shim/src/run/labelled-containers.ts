@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { UNIT_LABEL } from '../engines/labels.js'
 import { resolveProgram } from './child-process.js'
-import { runCommand } from './engine-command.js'
+import { runCommand } from './command-outcome.js'
 import { tell } from './operator-log.js'
 
 const ANSWER_MS = 10_000

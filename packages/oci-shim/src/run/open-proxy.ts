@@ -1,3 +1,4 @@
+import type { ParsedAssignments } from '@sdbridge/notify/relay'
 import { NotifyProxy } from '../proxy/notify-proxy.js'
 import { STORE_PREFIX } from './container-sockets.js'
 import { InitPid } from './init-pid.js'
@@ -6,7 +7,7 @@ import type { PreparedRun } from './prepare-run.js'
 /** Opens the container socket, and passes on what comes there from now on. */
 export function openProxy(
   { directory, host, options, plan, sockets, storeLimit }: PreparedRun,
-  onReady: () => void,
+  onForwarded: (assignments: ParsedAssignments) => void,
 ): NotifyProxy {
   const isAsked = options.senders === 'init' || options.mainPid
   const initPid = plan && new InitPid(plan.launch, host.passedOn, isAsked)
@@ -20,8 +21,6 @@ export function openProxy(
     mainPid: options.mainPid,
     notifyAccess: options.notifyAccess,
     store: storeLimit === 0 ? undefined : { prefix: STORE_PREFIX, limit, names: sockets.stored },
-    onForwarded: ({ ready }) => {
-      if (ready === true) onReady()
-    },
+    onForwarded,
   })
 }

@@ -2,7 +2,7 @@ import { closeFd, pidfdOpen, waitForExit } from '@sdbridge/syscalls'
 import { parseContainerPid } from '../engines/container-pid.js'
 import type { Command } from '../engines/launch.js'
 import type { Ending } from './ending.js'
-import { runCommand } from './engine-command.js'
+import { runCommand } from './command-outcome.js'
 
 const ANSWER_MS = 15_000
 

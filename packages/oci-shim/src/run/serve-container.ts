@@ -64,7 +64,11 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   })
 
   let isReady = false
-  const proxy = openProxy(prepared, () => (isReady = true))
+  let stop: ContainerStop | undefined
+  const proxy = openProxy(prepared, ({ ready, extendTimeoutUsec }) => {
+    isReady ||= ready === true
+    if (extendTimeoutUsec !== undefined) stop?.extend(extendTimeoutUsec)
+  })
   try {
     // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
     if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
@@ -74,19 +78,20 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     const ended = child.ended.then((client) => end?.after(client) ?? client)
     const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
     const graceSec = stopGraceSec(timeoutStopSec)
-    const stop = new ContainerStop({ launch, child, env, graceSec, ended })
+    const stopping = new ContainerStop({ launch, child, env, graceSec, ended })
+    stop = stopping
     const end =
       plan &&
       new ContainerEnd({
         launch: plan.launch,
         env,
         state: prepared.conditions,
-        isStopping: () => stop.isStopping,
+        isStopping: () => stopping.isStopping,
         logsSince: (sec) => logsCommand(plan.command, plan.launch.container.name, sec),
       })
     const isStarted = (): boolean => launch === undefined || isThere(launch) || child.hasEnded
-    const pull = extendWhilePulling(prepared, () => isReady || stop.isStopping || isStarted())
-    answerSignals(prepared, inbox, { child, proxy, stop, ended })
+    const pull = extendWhilePulling(prepared, () => isReady || stopping.isStopping || isStarted())
+    answerSignals(prepared, inbox, { child, proxy, stop: stopping, ended })
 
     const ending = await ended
     pull?.end()

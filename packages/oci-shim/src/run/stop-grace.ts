@@ -1,7 +1,7 @@
 /** systemd's DefaultTimeoutStopSec=. */
 const USUAL_TIMEOUT_SEC = 90
-/** docker counts in whole seconds, and some of its versions in 32 bits of nanoseconds' multiples: a month is for ever. */
-const FOR_EVER_SEC = 30 * 86_400
+/** Engines count in seconds, podman in 32 bits of them: a month is for ever. */
+export const FOR_EVER_SEC: number = 30 * 86_400
 
 /**
  * How long a container may take to stop before it is killed, so that the bridge itself can end within the unit's

@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EngineCommand } from '../engines/engine-command.js'
-import { runCommand } from './engine-command.js'
+import { runCommand } from './command-outcome.js'
 import { tell } from './operator-log.js'
 import type { UnitIdentity } from './unit-identity.js'
 import type { UnitSettings } from './unit-settings.js'

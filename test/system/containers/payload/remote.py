@@ -79,18 +79,17 @@ class Remote:
         poll.register(self.barriers[name], 0)
         return len(poll.poll(timeout_ms)) > 0
 
-    def flood_until_full(self, text):
-        """Sends without waiting until the socket takes no more; how many it took."""
-        count = 0
+    def flood_until_full(self, text, most):
+        """Sends without waiting so many times, or until the socket takes no more; how many it took."""
         with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
             sender.setblocking(False)
             sender.connect(socket_address(os.environ["NOTIFY_SOCKET"]))
-            while True:
+            for count in range(most):
                 try:
                     sender.send(text.encode("latin-1"))
-                    count += 1
                 except BlockingIOError:
                     return count
+            return most
 
     # Descriptors.
 
