@@ -29,6 +29,7 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 120_000 
     'start',
     'serve',
     'import',
+    'memory',
   ])
   const arrived = Object.fromEntries(
     comparisons

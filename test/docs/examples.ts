@@ -39,6 +39,7 @@ const MARKDOWN = [
   'packages/notify/README.md',
   'packages/listen-fds/README.md',
   'packages/syscalls/README.md',
+  'packages/oci-shim/README.md',
   ...filesIn('docs/guide', '.md'),
 ]
 

@@ -47,6 +47,11 @@ export const ASSIGNMENT_RULES: {
   barrier: { key: 'BARRIER', ...grammar.flag },
 }
 
+/** The name on the wire, such as `READY`. */
+export function wireKey(property: AssignmentProperty): string {
+  return ASSIGNMENT_RULES[property].key
+}
+
 /** By property, for the sender. */
 export const RULE_BY_PROPERTY: ReadonlyMap<string, AssignmentRule> = new Map(
   Object.entries(ASSIGNMENT_RULES),

@@ -15,12 +15,16 @@ import { isUtf8 } from 'node:buffer'
  *   for it a noncharacter is not.
  */
 export function cleanStatus(text: string): string {
+  return withoutControls(text).replaceAll('\\', '\u29f5')
+}
+
+/** `cleanStatus()`, but for the backslashes: for whoever escapes them. */
+export function withoutControls(text: string): string {
   return text.replace(UNFIT, (found: string, offset: number) => {
     if (LINE_BREAK.test(found)) {
       const atAnEnd = offset === 0 || offset + found.length === text.length
       return atAnEnd ? '' : ' '
     }
-    if (found === '\\') return '\u29f5'
     return SPACE.test(found) ? ' ' : '\ufffd'
   })
 }
@@ -43,7 +47,7 @@ export function readStatus(bytes: Buffer): string | undefined {
   return isUtf8(bytes) && !NONCHARACTER.test(text) ? text : undefined
 }
 
-const UNFIT = /[\r\n]+|[\p{Cc}\\\p{Cs}\p{Noncharacter_Code_Point}]/gu
+const UNFIT = /[\r\n]+|[\p{Cc}\p{Cs}\p{Noncharacter_Code_Point}]/gu
 const LINE_BREAK = /^[\r\n]/
 const SPACE = /^[\t\v\f]/
 const NONCHARACTER = /\p{Noncharacter_Code_Point}/u

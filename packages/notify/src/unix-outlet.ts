@@ -1,4 +1,5 @@
 import { DatagramSocket, type SocketAddress } from '@sdbridge/syscalls'
+import type { NotifyAddress } from './address.js'
 import type { Outgoing, Outlet } from './transport.js'
 
 // libsystemd asks for as much; with less, our own buffer is full before the manager's queue is.
@@ -6,6 +7,17 @@ const SEND_BUFFER_BYTES = 8 * 1024 * 1024
 
 /** The manager's socket was replaced since we connected: a new connection reaches the new one. */
 const STALE = new Set(['ECONNREFUSED', 'ECONNRESET', 'ENOTCONN'])
+
+export type UnixAddress = Exclude<NotifyAddress, { kind: 'vsock' }>
+
+/** Opens the way to a service manager on this machine. */
+export function openUnix(address: UnixAddress): UnixOutlet {
+  return new UnixOutlet(
+    address.kind === 'unix-path'
+      ? { family: 'unix', path: address.path }
+      : { family: 'unix', abstract: Buffer.from(address.name) },
+  )
+}
 
 /** A unix datagram socket of the addon, connected once and kept. */
 export class UnixOutlet implements Outlet {

@@ -4,3 +4,10 @@
  * @module
  */
 export { type EngineName } from './engines/launch.js'
+export { type Drop, type DropReason, type Sender } from './proxy/drop.js'
+export { FIELD_RULES, type FieldRule } from './proxy/field-rules.js'
+export { NotifyProxy } from './proxy/notify-proxy.js'
+export { type NotifyProxyOptions, type StoreOptions } from './proxy/proxy-options.js'
+export { type ProxyCounters } from './proxy/proxy-counters.js'
+export { type SenderPolicy } from './proxy/sender-policy.js'
+export { nameWithoutPrefix, storedName } from './proxy/stored-name.js'

@@ -13,7 +13,9 @@ import {
   watchdog,
 } from '@sdbridge/notify'
 import { type Notification, NotifyReceiver } from '@sdbridge/notify/receiver'
+import { encodeParsed, parseMessage } from '@sdbridge/notify/relay'
 import { unixDgram } from '@sdbridge/notify/unix-dgram'
+import { type Drop, NotifyProxy, type NotifyProxyOptions } from '@sdbridge/oci-shim'
 import {
   DatagramSocket,
   describeSocket,
@@ -42,6 +44,15 @@ service.on('stat', () => {})
 const receiver = new NotifyReceiver({
   onNotification: (notification: Notification) => notification.takeFds(),
 })
+const message = parseMessage(Buffer.from('READY=1'))
+const again: Buffer | string =
+  'rejected' in message ? message.rejected : encodeParsed(message.assignments)
+const proxyOptions: NotifyProxyOptions = {
+  path: '/run/web/notify.sock',
+  upstream: undefined,
+  onDropped: ({ reason, field }: Drop) => [reason, field],
+}
+const received: number = new NotifyProxy(proxyOptions).counters.received
 const socket = new DatagramSocket('unix')
 const address: SocketAddress = { family: 'unix', path: receiver.address }
 socket.receive({ onMessages: () => {}, onError: (error: SystemError) => error.errno })
@@ -49,4 +60,4 @@ const codes: string[] = [new Error() as NotifyError, new Error() as ListenFdsErr
   (e) => e.code,
 )
 
-export { address, codes, describeSocket, keepAlive, sent, server }
+export { address, again, codes, describeSocket, keepAlive, received, sent, server }

@@ -18,10 +18,13 @@ import { outcomeOf } from './outcome.js'
 // What the machine and the tests run. systemd loads libseccomp when a unit has a SystemCallFilter=.
 const PACKAGES = ['dbus', 'iproute2', 'libseccomp2', 'mount', 'nodejs', 'procps', 'systemd']
 
-// What tests of containers run beside that: a place for runc, crun, podman, docker.io and their
-// like.
-/** @type {string[]} */
-const CONTAINER_PACKAGES = []
+// What tests of containers run beside that: the engines and what they cannot do without (podman even
+// a network of none needs netavark, its --init catatonit, user namespaces newuidmap), programs that
+// are small enough to be a container's, and daemons that send notifications and are not ours.
+const CONTAINER_PACKAGES = [
+  ...['docker.io', 'docker-cli', 'podman', 'runc', 'crun', 'conmon', 'netavark', 'catatonit'],
+  ...['uidmap', 'busybox-static', 'python3-minimal', 'redis-server', 'haproxy'],
+]
 
 /**
  * Makes a Debian root file system with a newer systemd and Node than this machine may have, or
@@ -165,7 +168,7 @@ async function build(path, suite, recipe, log) {
   const make = (trust) =>
     mmdebstrap([...settings, ...recipe, partial, `deb ${trust}${mirror} ${suite} main`], suite, log)
   try {
-    log(`rootfs: making Debian ${suite} in ${path} from ${mirror}: once, about half a minute`)
+    log(`rootfs: making Debian ${suite} in ${path} from ${mirror}: once, one to two minutes`)
     try {
       await make('')
     } catch (error) {
@@ -201,6 +204,10 @@ const NEEDED_FILES = [
   'usr/bin/systemd-notify',
   'usr/bin/systemd-run',
   'usr/bin/systemd-socket-activate',
+  ...['docker', 'podman', 'conmon', 'newuidmap', 'busybox', 'python3', 'redis-server'].map(
+    (name) => `usr/bin/${name}`,
+  ),
+  ...['dockerd', 'haproxy'].map((name) => `usr/sbin/${name}`),
 ]
 
 /**

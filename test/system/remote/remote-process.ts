@@ -4,6 +4,7 @@ import type * as fs from 'node:fs'
 import type * as net from 'node:net'
 import type * as listenFds from '@sdbridge/listen-fds'
 import type * as notify from '@sdbridge/notify'
+import type * as ociShim from '@sdbridge/oci-shim'
 import type * as syscalls from '@sdbridge/syscalls'
 
 /** What a function that runs in a remote process is given; it cannot use anything else. */
@@ -13,6 +14,7 @@ export interface Remote {
   net: typeof net
   listenFds: typeof listenFds
   notify: typeof notify
+  ociShim: typeof ociShim
   syscalls: typeof syscalls
   once: typeof once
   /** The descriptor of a server or a socket, which Node does not tell. */

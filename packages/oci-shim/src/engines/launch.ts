@@ -32,13 +32,29 @@ export interface Command {
 /** The engine's command line with what the bridge needs, and how to deal with the container from then on. */
 export interface Launch extends Command {
   readonly engine: EngineName
+  /** `create` starts nothing: there is no container to follow then. */
+  readonly verb: 'run' | 'create' | 'start'
   /** The engine's client ends at once and the container goes on (`--detach`): follow it by `wait` and `logs`. */
   readonly detached: boolean
   /** Whether the engine hands descriptors from 3 on to the container. */
   readonly passesFds: boolean
+  /**
+   * What the client's environment needs to hand descriptors on, beside descriptors from 3 on without close-on-exec; empty if
+   * there are none, or if the command line says it all. Where `LISTEN_FDS` is in it, `LISTEN_PID` must be the client's own pid.
+   */
+  readonly environment: Readonly<Record<string, string>>
   /** The program to start is the engine's own and becomes the container's parent: what it inherits, the container inherits. */
   readonly inheritsState: boolean
   readonly container: ContainerCommands
+  /** Lines for the one who wrote the command: what was changed or may not do what it seems to. */
+  readonly warnings: readonly string[]
+  /**
+   * Directories of the user's that the runtime may make as mountpoints, innermost first: remove each, if it is empty, when the
+   * container has ended ({@link removeMountpoints}). Only what is not there before, so all of it may go, also after a crash.
+   */
+  readonly mountpoints: readonly string[]
+  /** Writes what the command needs to be there: the copy of a bundle. Call it before the command is run. */
+  prepare(): Promise<void>
 }
 
 /** What can be done with a container, as commands of its engine. */
@@ -47,14 +63,22 @@ export interface ContainerCommands {
   readonly name: string
   /** The file that the engine writes the id to once the container is there; before that, an image may be being pulled. */
   readonly idFile: string | undefined
-  /** Stops it as the engine does: the image's signal, and SIGKILL after so many seconds. */
+  /** The file that the engine writes the pid of its first process to; `undefined` if there is none. */
+  readonly pidFile: string | undefined
+  /**
+   * Stops it as the engine does: first the image's own stop signal. Run each command in its turn, the next one only if the
+   * container is still there so many seconds after the one before has been started. docker, nerdctl and podman count the
+   * seconds themselves in the first; the last of every engine is SIGKILL.
+   */
   stop(seconds: number): readonly Command[]
-  /** Prints the pid of its first process on the host. */
+  /** Prints the pid of its first process on the host: {@link parseContainerPid} reads it. */
   readonly pid: Command
-  /** Prints its exit code when it has ended; `undefined` where the client's own exit status tells. */
+  /** Prints its exit code when it has ended; `undefined` where the engine has no such command (runc, crun). */
   readonly wait: Command | undefined
-  /** Follows what it writes, from now on. */
+  /** Follows what it writes, from its start on; `undefined` where that is on the client's own standard streams. */
   readonly logs: Command | undefined
   /** Removes it by force; succeeds if there is none. */
   readonly remove: Command
+  /** Prints the ids of all containers of this unit, running or not, one on a line; `undefined` where there are no labels. */
+  readonly list: Command | undefined
 }

@@ -1,0 +1,32 @@
+import { isSubcommand, loadSubcommand, type Subcommand } from './subcommands.js'
+import { parseWords } from './parse-words.js'
+import { UsageError } from './usage-error.js'
+
+export const HELP = `Usage: sdbridge SUBCOMMAND [options]
+
+Makes a container of any image, unmodified, a first-class unit of systemd: readiness, status,
+watchdog, reloads, sockets and stored descriptors.
+
+  run      start a container as the main process of a unit, and pass on what it notifies
+  cleanup  remove what a killed run has left behind; for ExecStopPost=
+  unit     print a unit file for an image or a bundle, ready to install
+  version  print the version
+  help     show this text, or that of a subcommand
+
+'sdbridge SUBCOMMAND --help' tells all of one. With DEBUG=sdbridge:* in the environment, what
+happens is told on standard error.
+`
+
+/** `sdbridge help [SUBCOMMAND]`. */
+export async function main(args: readonly string[]): Promise<number> {
+  const { rest } = parseWords(args, { help: { type: 'boolean', short: 'h' } })
+  const [name = 'help', extra] = rest
+  if (extra !== undefined) throw new UsageError(`expected one subcommand, found '${extra}' too`)
+  if (!isSubcommand(name)) throw new UsageError(`there is no subcommand '${name}'`)
+  process.stdout.write(await helpOf(name))
+  return 0
+}
+
+async function helpOf(name: Subcommand): Promise<string> {
+  return name === 'help' ? HELP : (await loadSubcommand(name)).HELP
+}

@@ -1,0 +1,25 @@
+/** What every subcommand's module has. */
+export interface SubcommandModule {
+  readonly HELP: string
+  /** @returns The exit code. */
+  main(args: readonly string[]): Promise<number>
+}
+
+export type Subcommand = 'run' | 'cleanup' | 'unit' | 'version' | 'help'
+
+export function isSubcommand(name: string): name is Subcommand {
+  return Object.hasOwn(LOADERS, name)
+}
+
+/** Loads what one subcommand needs: there is a bridge for every container, and it starts with each. */
+export async function loadSubcommand(name: Subcommand): Promise<SubcommandModule> {
+  return await LOADERS[name]()
+}
+
+const LOADERS: Record<Subcommand, () => Promise<SubcommandModule>> = {
+  run: () => import('./run-command.js'),
+  cleanup: () => import('./cleanup-command.js'),
+  unit: () => import('./unit-command.js'),
+  version: () => import('./version-command.js'),
+  help: () => import('./help-command.js'),
+}

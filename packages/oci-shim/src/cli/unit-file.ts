@@ -1,0 +1,136 @@
+import { unitWords } from './unit-words.js'
+
+/** The engines that a unit can be written for. */
+export type UnitEngine = 'docker' | 'podman' | 'runc' | 'crun'
+
+/** What a unit is made of. */
+export interface UnitFacts {
+  readonly engine: UnitEngine
+  /** The unit's name without `.service`; the container's as well. */
+  readonly name: string
+  /** An image, or the absolute path of a bundle. */
+  readonly image: string
+  /** What the payload is started with, in place of the image's own. */
+  readonly args: readonly string[]
+  /** What the unit is to listen on, as `ListenStream=` takes it. */
+  readonly sockets: readonly string[]
+  /** Whether it is for the service manager of a user. */
+  readonly user: boolean
+  /** Absolute paths. */
+  readonly node: string
+  readonly script: string
+  readonly program: string
+}
+
+/** The text of a `.service`. */
+export function serviceUnit(facts: UnitFacts): string {
+  const { engine, name, user, node, script } = facts
+  const isRuntime = engine === 'runc' || engine === 'crun'
+  const hasDaemon = engine === 'docker' && !user
+  const sections = [
+    [
+      `# ${placeOf(facts)}/${name}.service`,
+      '[Unit]',
+      `Description=${oneLine(`${name}, in ${engine}`)}`,
+      ...(user ? [] : ['Wants=network-online.target']),
+      ...after(facts),
+      ...(hasDaemon
+        ? [
+            '# If the daemon is stopped, this is stopped in front of it, while it can still be.',
+            'Requires=docker.service',
+          ]
+        : []),
+    ],
+    [
+      '[Service]',
+      '# Active when the payload says READY=1. For one that never says so, Type=exec.',
+      'Type=notify',
+      '# All that the payload says is passed on by the main process.',
+      'NotifyAccess=main',
+      `ExecStart=${unitWords([node, script, 'run', '--', ...commandOf(facts)])}`,
+      '# Removes the container if the main process was killed.',
+      `ExecStopPost=${unitWords([node, script, 'cleanup'])}`,
+      "# At a stop only the main process is asked, which has the engine stop the container with the image's own signal.",
+      'KillMode=mixed',
+      '# While an image is pulled, the start takes as long as that, 15 minutes at the most.',
+      'TimeoutStartSec=90',
+      '# For all of it: the container has 20 seconds and more before it is killed.',
+      'TimeoutStopSec=30',
+      '# A payload that ends by the SIGTERM that stops it has not failed.',
+      'SuccessExitStatus=143',
+      'Restart=on-failure',
+      "# For the container's notification socket; it goes with the unit.",
+      `RuntimeDirectory=sdbridge-${name}`,
+      'RuntimeDirectoryMode=0700',
+      ...(engine === 'docker'
+        ? []
+        : [
+            "# The container's cgroup is below the unit's, so that nothing of it can stay behind.",
+            'Delegate=yes',
+          ]),
+      ...(isRuntime
+        ? []
+        : ['# What the payload writes is in the journal, and nowhere else: journalctl -u.']),
+      ...(isRuntime ? [] : ['SyslogIdentifier=%p']),
+    ],
+    ['[Install]', `WantedBy=${user ? 'default.target' : 'multi-user.target'}`],
+  ]
+  return text(sections)
+}
+
+/** The text of the `.socket` beside it; `undefined` if it listens on nothing. */
+export function socketUnit(facts: UnitFacts): string | undefined {
+  const { name, sockets } = facts
+  if (sockets.length === 0) return undefined
+  return text([
+    [
+      `# ${placeOf(facts)}/${name}.socket`,
+      '[Unit]',
+      `Description=${oneLine(`Sockets of ${name}`)}`,
+    ],
+    [
+      '[Socket]',
+      ...sockets.map((each) => `ListenStream=${each.replaceAll('%', '%%')}`),
+      '# By this name the payload finds them in LISTEN_FDNAMES.',
+      `FileDescriptorName=${name.replaceAll(/[:@\\]/g, '-')}`,
+    ],
+    ['[Install]', 'WantedBy=sockets.target'],
+  ])
+}
+
+function placeOf({ user }: UnitFacts): string {
+  return user ? '~/.config/systemd/user' : '/etc/systemd/system'
+}
+
+function after({ user, engine, sockets, name }: UnitFacts): string[] {
+  const units = [
+    ...(user ? [] : ['network-online.target']),
+    ...(engine === 'docker' && !user ? ['docker.service'] : []),
+    ...(sockets.length > 0 ? [`${name}.socket`] : []),
+  ]
+  return [
+    ...(units.length > 0 ? [`After=${units.join(' ')}`] : []),
+    ...(sockets.length > 0 ? [`Requires=${name}.socket`] : []),
+  ]
+}
+
+function commandOf({ engine, program, name, image, args }: UnitFacts): string[] {
+  if (engine === 'runc' || engine === 'crun')
+    return [program, 'run', '--bundle', image, containerNameOf(name)]
+  // The unit has its output already; a log of the engine's would be a second one, which grows.
+  const options = ['--rm', '--name', containerNameOf(name), '--log-driver=none']
+  return [program, 'run', ...options, image, ...args]
+}
+
+// Engines know fewer characters than systemd does.
+function containerNameOf(name: string): string {
+  return name.replaceAll(/[^\w.-]/g, '-')
+}
+
+function oneLine(value: string): string {
+  return value.replaceAll('%', '%%')
+}
+
+function text(sections: string[][]): string {
+  return sections.map((lines) => `${lines.join('\n')}\n`).join('\n')
+}

@@ -1,0 +1,5 @@
+/** The label of a container that tells the unit it belongs to. */
+export const UNIT_LABEL = 'io.sdbridge.unit'
+
+/** The label, or annotation, of a container that was created to be started later: its directory on the host. */
+export const DIRECTORY_LABEL = 'io.sdbridge.notify-directory'

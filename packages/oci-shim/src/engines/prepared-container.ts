@@ -1,0 +1,95 @@
+import { isObject } from '../runtime/bundle.js'
+import { askEngine } from './ask-engine.js'
+import type { EngineCommand } from './engine-command.js'
+import { EngineError } from './engine-error.js'
+import { DIRECTORY_LABEL } from './labels.js'
+
+/** A container that was created by `sdbridge run -- ENGINE create …`, to be started now. */
+export interface PreparedContainer {
+  /** The directory on the host that is bound into it: the container socket belongs there. */
+  readonly notifyDirectory: string
+  /** The signal that stops it, as its image says; `undefined` if that is the engine's own business, or not said. */
+  readonly stopSignal: string | undefined
+}
+
+/**
+ * Asks the engine for what was prepared when the container of a `start` was created.
+ *
+ * @throws {@link EngineError} `ERR_ENGINE_NOT_PREPARED`
+ */
+export async function findPreparedContainer(command: EngineCommand): Promise<PreparedContainer> {
+  const { engine, operands } = command
+  const id = operands[0] ?? ''
+  const facts = await inspect(command, id)
+  const notifyDirectory = facts.labels[DIRECTORY_LABEL]
+  if (typeof notifyDirectory !== 'string' || !notifyDirectory.startsWith('/')) {
+    throw new EngineError(
+      'ERR_ENGINE_NOT_PREPARED',
+      `${engine} start ${id}: expected a container that has a directory for notifications, which only create can give it: create it by sdbridge run -- ${engine} create …, or use ${engine} run`,
+    )
+  }
+  if (facts.restart !== undefined && facts.restart !== '' && facts.restart !== 'no') {
+    throw new EngineError(
+      'ERR_ENGINE_OPTION',
+      `${engine} start ${id}: it has --restart=${facts.restart}: restarts are the service manager's: create it without, and set Restart= in the unit`,
+    )
+  }
+  return { notifyDirectory, stopSignal: facts.stopSignal }
+}
+
+interface Facts {
+  labels: Readonly<Record<string, unknown>>
+  restart: string | undefined
+  stopSignal: string | undefined
+}
+
+async function inspect(command: EngineCommand, id: string): Promise<Facts> {
+  const isRuntime = command.engine === 'runc' || command.engine === 'crun'
+  const args = isRuntime ? ['state', id] : ['container', 'inspect', id]
+  const value = await ask(command, args, id)
+  const container: unknown = Array.isArray(value) ? value[0] : value
+  if (!isObject(container)) throw unreadable(command, id)
+  if (isRuntime) {
+    const labels = isObject(container['annotations']) ? container['annotations'] : {}
+    const stopSignal = labels['org.opencontainers.image.stopSignal']
+    return { labels, restart: undefined, stopSignal: asText(stopSignal) }
+  }
+  const { Config: config, HostConfig: hostConfig } = container
+  const labels = isObject(config) && isObject(config['Labels']) ? config['Labels'] : {}
+  const policy = isObject(hostConfig) ? hostConfig['RestartPolicy'] : undefined
+  return {
+    labels,
+    restart: isObject(policy) ? asText(policy['Name']) : undefined,
+    stopSignal: undefined,
+  }
+}
+
+async function ask(
+  { file, globals, engine }: EngineCommand,
+  args: string[],
+  id: string,
+): Promise<unknown> {
+  // As of everything that is started: a runtime would otherwise speak for the unit.
+  const env = { ...process.env, NOTIFY_SOCKET: undefined }
+  const answer = await askEngine(file, [...globals, ...args], { env, timeoutMs: 30_000 })
+  try {
+    if (answer.code === 0) return JSON.parse(answer.stdout)
+  } catch {
+    // It is no answer then.
+  }
+  throw new EngineError(
+    'ERR_ENGINE_NOT_PREPARED',
+    `${engine} start ${id}: expected a container that has been created: ${answer.reason}`,
+  )
+}
+
+function unreadable({ engine }: EngineCommand, id: string): EngineError {
+  return new EngineError(
+    'ERR_ENGINE_NOT_PREPARED',
+    `${engine} start ${id}: the engine says nothing of such a container`,
+  )
+}
+
+function asText(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}

@@ -1,0 +1,52 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Signal } from '@sdbridge/syscalls'
+import type { NotifyProxy } from '../proxy/notify-proxy.js'
+import type { Child } from './child-process.js'
+import type { ContainerStop } from './container-stop.js'
+import { runCommand } from './command-outcome.js'
+import { killCommand } from './kill-command.js'
+import { tell } from './operator-log.js'
+import type { PreparedRun } from './prepare-run.js'
+import type { SignalInbox } from './signal-inbox.js'
+
+const ANSWER_MS = 15_000
+/** For the payload to write a core, after the watchdog's SIGABRT. */
+const ABORT_MS = 10_000
+
+export interface Running {
+  readonly child: Child
+  readonly proxy: NotifyProxy
+  readonly stop: ContainerStop
+  readonly ended: Promise<unknown>
+}
+
+/** Does from now on what the service manager and the operator ask for by signals, and what they have asked for so far. */
+export function answerSignals(
+  { host, plan }: PreparedRun,
+  inbox: SignalInbox,
+  { child, proxy, stop, ended }: Running,
+): void {
+  const passOn = async (signal: Signal): Promise<void> => {
+    if (plan === undefined) return child.kill(signal)
+    const command = killCommand(plan.command, plan.launch.container.name, signal)
+    const { code, reason } = await runCommand(command, host.passedOn, ANSWER_MS)
+    if (code !== 0) tell(`${signal} does not reach the container: ${reason}`)
+  }
+  const abort = async (signal: Signal): Promise<void> => {
+    await passOn(signal)
+    await Promise.race([ended, delay(ABORT_MS, undefined, { ref: false })])
+    // A payload that is process 1 does not die of a signal for which it has no handler.
+    await stop.kill()
+  }
+  inbox.open({
+    onStop: (signal) => void stop.stop(signal),
+    onAbort: (signal) => void abort(signal),
+    onPassOn: (signal) => void passOn(signal),
+    onSummary: () => tellSummary(proxy),
+  })
+}
+
+/** What has been passed on, and what has not and why. */
+export function tellSummary(proxy: NotifyProxy): void {
+  for (const line of proxy.summary().split('\n')) tell(line)
+}

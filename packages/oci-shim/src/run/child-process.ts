@@ -1,0 +1,120 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { accessSync, constants as fsConstants, statSync } from 'node:fs'
+import { delimiter, join } from 'node:path'
+import { type Signal, signalNumber, type StartState, withSoftFileLimit } from '@sdbridge/syscalls'
+import type { Command } from '../engines/launch.js'
+import { BridgeError } from './bridge-error.js'
+import type { Ending } from './ending.js'
+
+export interface ChildOptions {
+  readonly env: NodeJS.ProcessEnv
+  /** What it finds from descriptor 3 on, with LISTEN_PID. */
+  readonly fds: readonly number[]
+  /** What it would have inherited if Node had not been in between. */
+  readonly state: Pick<StartState, 'softFileLimit' | 'ignoredSignals'>
+}
+
+/** The program that runs the container, with the unit's own standard streams. */
+export class Child {
+  readonly pid: number
+  /** Settles when it has ended, and is never rejected. */
+  readonly ended: Promise<Ending>
+  readonly #process: ChildProcess
+
+  /**
+   * Starts it.
+   *
+   * @throws BridgeError `ERR_BRIDGE_NOT_FOUND`, `ERR_BRIDGE_NOT_EXECUTABLE`, `ERR_BRIDGE_FAILED`.
+   */
+  constructor(command: Command, { env, fds, state }: ChildOptions) {
+    const program = resolveProgram(command.file, env)
+    const prelude = preludeFor(fds.length, state.ignoredSignals)
+    const words =
+      prelude === ''
+        ? [program, ...command.args]
+        : ['/bin/sh', '-c', `${prelude}exec "$@"`, 'sdbridge', program, ...command.args]
+    const [file, ...args] = words as [string, ...string[]]
+    this.#process = withSoftFileLimit(state.softFileLimit, () =>
+      spawn(file, args, {
+        env,
+        stdio: ['inherit', 'inherit', 'inherit', ...fds],
+        argv0: argv0Of(prelude, command),
+      }),
+    )
+    this.ended = new Promise((resolve) => {
+      this.#process.once('exit', (code, signal) => {
+        resolve({ code: code ?? undefined, signal: signal ?? undefined })
+      })
+      this.#process.on('error', () => {
+        // What could not be started has no pid; a signal that could not be sent is told to kill()'s caller.
+      })
+    })
+    const { pid } = this.#process
+    if (pid === undefined) {
+      throw new BridgeError(
+        'ERR_BRIDGE_NOT_EXECUTABLE',
+        `cannot start ${program}: is it a program for this machine, and is its interpreter there?`,
+      )
+    }
+    this.pid = pid
+  }
+
+  get hasEnded(): boolean {
+    return this.#process.exitCode !== null || this.#process.signalCode !== null
+  }
+
+  kill(signal: Signal): void {
+    this.#process.kill(signalNumber(signal))
+  }
+}
+
+/** Where a program is, as execvp(3) looks for it. */
+export function resolveProgram(file: string, env: NodeJS.ProcessEnv): string {
+  if (file.includes('/')) return checkExecutable(file)
+  const path = env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+  const candidates = path.split(delimiter).map((directory) => join(directory || '.', file))
+  const found = candidates.find((each) => isExecutable(each))
+  if (found !== undefined) return found
+  const useless = candidates.find((each) => statSync(each, { throwIfNoEntry: false })?.isFile())
+  if (useless !== undefined) return checkExecutable(useless)
+  throw new BridgeError(
+    'ERR_BRIDGE_NOT_FOUND',
+    `${file} is not in PATH (${path}): install it, or write its whole path`,
+  )
+}
+
+function checkExecutable(file: string): string {
+  if (isExecutable(file)) return file
+  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+    throw new BridgeError(
+      'ERR_BRIDGE_NOT_FOUND',
+      `${file} does not exist: install it, or correct its path`,
+    )
+  }
+  throw new BridgeError(
+    'ERR_BRIDGE_NOT_EXECUTABLE',
+    `${file} is not a program that this user may run`,
+  )
+}
+
+function isExecutable(file: string): boolean {
+  try {
+    accessSync(file, fsConstants.X_OK)
+    return statSync(file).isFile()
+  } catch {
+    return false
+  }
+}
+
+// LISTEN_PID is the child's own pid, which nobody knows before the fork: the shell is that process already, and exec keeps the
+// number. libuv gives each signal its default action; those that were ignored at our start are so again.
+function preludeFor(fdCount: number, ignoredSignals: readonly number[]): string {
+  const ignored = ignoredSignals.filter((signal) => signal < 32)
+  const trap = ignored.length > 0 ? `trap '' ${ignored.join(' ')}; ` : ''
+  return trap + (fdCount > 0 ? 'export LISTEN_PID=$$; ' : '')
+}
+
+// A program that asks for its own name gets what the command line says.
+function argv0Of(prelude: string, command: Command): string | undefined {
+  return prelude === '' ? command.file : undefined
+}

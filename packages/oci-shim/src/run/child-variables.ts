@@ -1,0 +1,9 @@
+import type { PreparedRun } from './prepare-run.js'
+
+/** What is set in the environment of the program that is started; LISTEN_PID comes to it when it has a pid. */
+export function childVariables({ plan, variables, sockets }: PreparedRun): Record<string, string> {
+  if (plan !== undefined) return { ...plan.launch.environment }
+  const { names } = sockets
+  if (names.length === 0) return { ...variables }
+  return { ...variables, LISTEN_FDS: String(names.length), LISTEN_FDNAMES: names.join(':') }
+}

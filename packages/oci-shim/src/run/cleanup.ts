@@ -1,0 +1,52 @@
+import { join } from 'node:path'
+import { readHostEnvironment } from './host-environment.js'
+import { keepDescriptors } from './keep-descriptors.js'
+import { removeLabelledContainers } from './labelled-containers.js'
+import { removeNotedContainer } from './leftovers.js'
+import { tell } from './operator-log.js'
+import { baseDirectory, directoriesIn, fileNameOf, PrivateDirectory } from './private-directory.js'
+import { exitCodeOf } from './run.js'
+import type { CleanupOptions } from './run-options.js'
+import { BY_HAND, unitIdentity } from './unit-identity.js'
+
+/**
+ * `sdbridge cleanup`, for `ExecStopPost=`: removes the container and the private directory that a bridge of this unit has left behind
+ * because it was killed. It succeeds if there is nothing, and can be repeated.
+ *
+ * @returns The exit code.
+ */
+export async function cleanup(options: CleanupOptions = {}): Promise<number> {
+  try {
+    keepDescriptors()
+    const host = readHostEnvironment()
+    const { id, unit } = unitIdentity(options.unit)
+    const base = baseDirectory(host.runtimeDirectory)
+    if (unit === undefined && options.unit === undefined) {
+      // Outside of units, each run has a directory of its own.
+      const names = directoriesIn(base).filter((name) => name.startsWith(BY_HAND))
+      const directories = names.map((name) => new PrivateDirectory(join(base, name)))
+      for (const directory of directories)
+        if (!directory.isServed) await clean(directory, host.passedOn)
+      return 0
+    }
+    const directory = new PrivateDirectory(join(base, fileNameOf(id)))
+    directory.checkIsFree()
+    const isNoted = directory.isOurs()
+    await clean(directory, host.passedOn)
+    if (!isNoted && mayHaveBeenKilled()) await removeLabelledContainers(id, host.passedOn)
+    return 0
+  } catch (error) {
+    tell((error as Error).message)
+    return exitCodeOf(error)
+  }
+}
+
+async function clean(directory: PrivateDirectory, env: NodeJS.ProcessEnv): Promise<void> {
+  await removeNotedContainer(directory, env)
+  directory.remove()
+}
+
+// What systemd tells ExecStopPost= of the main process. One that has ended by itself has cleaned up.
+function mayHaveBeenKilled({ EXIT_CODE } = process.env): boolean {
+  return EXIT_CODE !== 'exited'
+}

@@ -1,0 +1,52 @@
+import { spawn } from 'node:child_process'
+import type { Command } from '../engines/launch.js'
+
+/** What became of a command of the engine. */
+export interface CommandOutcome {
+  /** `undefined` if it was not its own end, or there was no such program. */
+  readonly code: number | undefined
+  readonly stdout: string
+  /** What it said of its failure, shortened. */
+  readonly reason: string
+}
+
+const MOST_OUTPUT = 64 * 1024
+
+/** Runs a command to its end, for `timeoutMs` at the most; `Infinity` waits. It never throws. */
+export function runCommand(
+  { file, args }: Command,
+  env: NodeJS.ProcessEnv,
+  timeoutMs: number,
+): Promise<CommandOutcome> {
+  return new Promise((resolve) => {
+    const output = { stdout: '', stderr: '' }
+    let isLate = false
+    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    for (const name of ['stdout', 'stderr'] as const) {
+      child[name].setEncoding('utf8').on('data', (chunk: string) => {
+        output[name] = (output[name] + chunk).slice(0, MOST_OUTPUT)
+      })
+    }
+    const end = (code: number | undefined, problem?: string): void => {
+      clearTimeout(timer)
+      const stderr = output.stderr.trim().split('\n').slice(-3).join(' ')
+      const reason = isLate ? `no answer in ${timeoutMs / 1000} s` : (problem ?? stderr)
+      resolve({ code, stdout: output.stdout, reason })
+    }
+    const giveUp = (): void => {
+      isLate = true
+      child.kill('SIGKILL')
+      // What it has started may hold the pipes.
+      child.stdout.destroy()
+      child.stderr.destroy()
+    }
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(giveUp, timeoutMs)
+    child.once('error', (error) => end(undefined, error.message))
+    child.once('close', (code, signal) => {
+      end(
+        isLate ? undefined : (code ?? undefined),
+        signal === null ? undefined : `ended by ${signal}`,
+      )
+    })
+  })
+}

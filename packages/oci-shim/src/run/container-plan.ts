@@ -1,0 +1,86 @@
+import { existsSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { type EngineCommand, optionValue } from '../engines/engine-command.js'
+import type { BridgeFacts, Launch } from '../engines/launch.js'
+import { planLaunch } from '../engines/plan-launch.js'
+import { findPreparedContainer } from '../engines/prepared-container.js'
+import { BridgeError } from './bridge-error.js'
+import { fileNameOf, PrivateDirectory, sharedDirectory } from './private-directory.js'
+
+/** A container engine's command, and what it takes to run it. */
+export interface ContainerPlan {
+  readonly command: EngineCommand
+  readonly launch: Launch
+  readonly directory: PrivateDirectory
+  /** The unit's cgroup, if the container's is below it. */
+  readonly cgroup: string | undefined
+}
+
+/** What a plan depends on, beside the command. */
+export interface PlanFacts extends Omit<
+  BridgeFacts,
+  'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux' | 'cgroupParent'
+> {
+  /** Where the container's cgroup may be. */
+  readonly findCgroup: () => Promise<string | undefined>
+  /** The unit's own directory. */
+  readonly path: string
+}
+
+/** Plans the command of a known engine. */
+export async function planContainer(
+  command: EngineCommand,
+  { path, findCgroup, ...facts }: PlanFacts,
+): Promise<ContainerPlan> {
+  const containerName = containerNameOf(facts.unit)
+  const prepared = command.verb === 'start' ? await findPreparedContainer(command) : undefined
+  const lasting = prepared?.notifyDirectory ?? lastingDirectory(command, containerName)
+  if (lasting !== undefined) checkLasting(lasting)
+  const directory = new PrivateDirectory(path, lasting)
+  const cgroup = await findCgroup()
+  const launch = await planLaunch(
+    command,
+    {
+      ...facts,
+      notifyDirectory: directory.notifyDirectory,
+      privateDirectory: directory.path,
+      containerName,
+      cgroupParent: cgroup,
+      selinux: isSelinuxEnabled(),
+    },
+    prepared,
+  )
+  return { command, launch, directory, cgroup }
+}
+
+// A container that is created now and started later has the directory's path in its configuration.
+function lastingDirectory(command: EngineCommand, containerName: string): string | undefined {
+  if (command.verb !== 'create') return undefined
+  const isRuntime = command.engine === 'runc' || command.engine === 'crun'
+  const name = isRuntime ? command.operands[0] : optionValue(command, 'name')
+  return join(
+    sharedDirectory(),
+    'containers',
+    `${command.engine}-${fileNameOf(name ?? containerName)}`,
+    'notify',
+  )
+}
+
+// The label of a container is written by whoever made it, and the directory is made by us.
+function checkLasting(directory: string): void {
+  const base = join(sharedDirectory(), 'containers')
+  if (join(directory, '../..') === base && basename(directory) === 'notify') return
+  throw new BridgeError(
+    'ERR_BRIDGE_FAILED',
+    `the container was created for the directory ${directory}, and this user's are in ${base}: create it anew, as this user`,
+  )
+}
+
+/** A name that docker, podman and runc all take. */
+function containerNameOf(unit: string): string {
+  return `sdbridge-${fileNameOf(unit).replaceAll(/[^\w.-]/g, '-')}`
+}
+
+function isSelinuxEnabled(): boolean {
+  return existsSync('/sys/fs/selinux/enforce')
+}

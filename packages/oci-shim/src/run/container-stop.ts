@@ -1,0 +1,130 @@
+import { statSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Command, Launch } from '../engines/launch.js'
+import type { Child } from './child-process.js'
+import { runCommand } from './command-outcome.js'
+import { tell } from './operator-log.js'
+import { FOR_EVER_SEC } from './stop-grace.js'
+
+export interface ContainerStopOptions {
+  readonly launch: Launch | undefined
+  readonly child: Child
+  readonly env: NodeJS.ProcessEnv
+  /** From the stop signal to SIGKILL. */
+  readonly graceSec: number
+  /** Settles when the container has ended, however that was found out. */
+  readonly ended: Promise<unknown>
+}
+
+/** For an engine to do what takes no time. */
+const ANSWER_MS = 15_000
+/** For a client to end when its container has, or when it has no container yet. */
+const CLIENT_MS = 5000
+/** Between two attempts. */
+const PAUSE_MS = 1000
+
+/** Ends a container, or what was started in its place, once. */
+export class ContainerStop {
+  readonly #options: ContainerStopOptions
+  #hasEnded = false
+  #stopping: Promise<void> | undefined
+  /** When it is killed, in milliseconds of performance.now(). */
+  #deadline = Infinity
+
+  constructor(options: ContainerStopOptions) {
+    this.#options = options
+    void options.ended.then(() => (this.#hasEnded = true))
+  }
+
+  get isStopping(): boolean {
+    return this.#stopping !== undefined
+  }
+
+  /** Stops it as its engine does. A second call changes nothing. */
+  async stop(signal: NodeJS.Signals): Promise<void> {
+    this.#stopping ??= this.#stop(signal)
+    await this.#stopping
+  }
+
+  /** The payload has asked for so much more time, and the service manager gives it. */
+  extend(usec: bigint): void {
+    if (this.isStopping)
+      this.#deadline = Math.max(this.#deadline, performance.now() + Number(usec) / 1000)
+  }
+
+  /** Ends it at once. */
+  async kill(): Promise<void> {
+    const { launch, child } = this.#options
+    if (launch === undefined) child.kill('SIGKILL')
+    else await this.#run(launch.container.remove)
+  }
+
+  async #stop(signal: NodeJS.Signals): Promise<void> {
+    const { launch, child, graceSec } = this.#options
+    this.#deadline = performance.now() + graceSec * 1000
+    if (launch === undefined) child.kill(signal)
+    else await this.#stopContainer(launch)
+    if (await this.#endsByDeadline()) return
+    tell(`it did not end ${graceSec} s after ${signal}, and is killed`)
+    if (launch === undefined) child.kill('SIGKILL')
+    else await this.#killContainer(launch)
+  }
+
+  async #stopContainer(launch: Launch): Promise<void> {
+    if (!isThere(launch)) await this.#stopClient()
+    // The time is kept here: the payload may ask for more of it, and an engine cannot be told so.
+    const [command] = launch.container.stop(FOR_EVER_SEC)
+    const engineWaits = launch.container.wait !== undefined
+    while (!this.#hasEnded && performance.now() < this.#deadline) {
+      const running = runCommand(command!, this.#options.env, Infinity)
+      const outcome = await Promise.race([running, this.#endsByDeadline()])
+      if (typeof outcome === 'boolean') return
+      if (outcome.code === 0 && (!engineWaits || (await this.#endsIn(CLIENT_MS)))) return
+      // There is no container yet, or it was not started when it was stopped, or the engine is away for a time.
+      await this.#endsIn(PAUSE_MS)
+    }
+  }
+
+  async #killContainer({ container }: Launch): Promise<void> {
+    const kill = container.stop(0).at(-1)
+    if (kill !== undefined) await this.#run(kill)
+    if (await this.#endsIn(CLIENT_MS)) return
+    await this.#stopClient()
+    if (!this.#hasEnded) await this.#run(container.remove)
+  }
+
+  // It has no container, or one that the engine does not know.
+  async #stopClient(): Promise<void> {
+    const { child } = this.#options
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      if (child.hasEnded) return
+      child.kill(signal)
+      await Promise.race([child.ended, delay(CLIENT_MS, undefined, { ref: false })])
+    }
+  }
+
+  async #run(command: Command): Promise<void> {
+    await runCommand(command, this.#options.env, ANSWER_MS)
+  }
+
+  async #endsByDeadline(): Promise<boolean> {
+    while (!this.#hasEnded && performance.now() < this.#deadline)
+      await this.#endsIn(this.#deadline - performance.now())
+    return this.#hasEnded
+  }
+
+  async #endsIn(ms: number): Promise<boolean> {
+    if (this.#hasEnded) return true
+    // No timer of Node is longer.
+    const timeout = delay(Math.min(ms, 2 ** 31 - 1), undefined, { ref: false })
+    await Promise.race([this.#options.ended, timeout])
+    return this.#hasEnded
+  }
+}
+
+/** Whether the engine knows the container by now; of one that does not tell, it is taken to. */
+export function isThere({ container: { idFile } }: Launch): boolean {
+  if (idFile === undefined) return true
+  // docker makes it before it pulls, and writes to it when the container is there.
+  return (statSync(idFile, { throwIfNoEntry: false })?.size ?? 0) > 0
+}

@@ -1,0 +1,15 @@
+import type { Command } from '../engines/launch.js'
+import type { PrivateDirectory } from './private-directory.js'
+
+/** Puts the bridge's paths into the arguments of a command that is no known engine: `{notify-directory}`, `{notify-socket}`. */
+export function fillPlaceholders(
+  [file = '', ...args]: readonly string[],
+  { notifyDirectory, socketPath }: PrivateDirectory,
+): Command {
+  const filled = args.map((arg) =>
+    arg
+      .replaceAll('{notify-directory}', () => notifyDirectory)
+      .replaceAll('{notify-socket}', () => socketPath),
+  )
+  return { file, args: filled }
+}

@@ -1,0 +1,120 @@
+import { join } from 'node:path'
+import { parseEngineCommand } from '../engines/engine-command.js'
+import { BridgeError } from './bridge-error.js'
+import { type ContainerPlan, planContainer } from './container-plan.js'
+import { type ContainerSockets, takeSockets } from './container-sockets.js'
+import { type HostEnvironment, readHostEnvironment } from './host-environment.js'
+import { keepDescriptors } from './keep-descriptors.js'
+import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
+import type { RunOptions } from './run-options.js'
+import { type StartConditions, startConditions } from './start-conditions.js'
+import { cgroupForContainer } from './unit-cgroup.js'
+import { type UnitIdentity, unitIdentity } from './unit-identity.js'
+import { readUnitSettings, type UnitSettings } from './unit-settings.js'
+
+/** All that is known before anything is made or started. */
+export interface PreparedRun {
+  readonly options: RunOptions
+  readonly host: HostEnvironment
+  readonly sockets: ContainerSockets
+  readonly identity: UnitIdentity
+  readonly settings: UnitSettings
+  readonly conditions: StartConditions
+  /** `undefined` for a command that is no known engine's. */
+  readonly plan: ContainerPlan | undefined
+  readonly directory: PrivateDirectory
+  /** How many descriptors the container may store. */
+  readonly storeLimit: number
+  /** What the payload is told of its service manager, with paths as they are on the host. */
+  readonly variables: Readonly<Record<string, string>>
+}
+
+const ANSWER_MS = 5000
+
+/** Reads what the host says, and plans the command. It changes nothing but this process' own environment. */
+export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
+  const host = readHostEnvironment()
+  const sockets = takeSockets()
+  keepDescriptors()
+  const identity = unitIdentity(options.unit)
+  const settings = await readUnitSettings(identity, host.passedOn, ANSWER_MS)
+  if (options.mainPid) checkMainPid(settings)
+  const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
+  const storeLimit = storeLimitOf(options, host, settings)
+  const command = parseEngineCommand(options.command)
+  // What is only shown, and what is started another time, is meant for a unit.
+  const isForUnit = options.print || command?.verb === 'create' || host.notifySocket !== undefined
+  const variables = variablesOf(isForUnit, host, storeLimit)
+  const plan =
+    command &&
+    (await planContainer(command, {
+      path,
+      containerDirectory: options.containerDirectory,
+      variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
+      fdNames: sockets.names,
+      unit: identity.id,
+      findCgroup: () => cgroupForContainer(identity, settings, command, host.passedOn),
+    }))
+  const directory = plan?.directory ?? new PrivateDirectory(path)
+  return {
+    options,
+    host,
+    sockets,
+    identity,
+    settings,
+    conditions: startConditions(identity, settings),
+    plan,
+    directory,
+    storeLimit,
+    variables: withSocket(variables, directory.socketPath),
+  }
+}
+
+function checkMainPid({ notifyAccess, killMode }: UnitSettings): void {
+  if (process.geteuid!() !== 0) {
+    throw refusedMainPid(
+      'the service manager takes a process of a container from root only, and this is not root: leave it out',
+    )
+  }
+  if (notifyAccess !== undefined && notifyAccess !== 'all') {
+    throw refusedMainPid(
+      `the unit has NotifyAccess=${notifyAccess}, which shuts the bridge out once it is not the main process any more: set NotifyAccess=all`,
+    )
+  }
+  if (killMode !== undefined && killMode !== 'control-group') {
+    throw refusedMainPid(
+      `the unit has KillMode=${killMode}, by which only the payload hears of a stop, and the bridge is killed: set KillMode=control-group`,
+    )
+  }
+}
+
+function refusedMainPid(why: string): BridgeError {
+  return new BridgeError('ERR_BRIDGE_USAGE', `--main-pid: ${why}`)
+}
+
+// What is told by a variable counts, then what the unit says; then nothing is known, and what is asked for is tried.
+function storeLimitOf(
+  { storeLimit = Infinity }: RunOptions,
+  host: HostEnvironment,
+  settings: UnitSettings,
+): number {
+  const ofUnit = host.storeLimit ?? settings.storeLimit
+  if (ofUnit === undefined) return storeLimit === Infinity ? 0 : storeLimit
+  return Math.min(ofUnit, storeLimit)
+}
+
+function variablesOf(
+  isForUnit: boolean,
+  { watchdogUsec }: HostEnvironment,
+  storeLimit: number,
+): Record<string, string> {
+  return {
+    ...(isForUnit ? { NOTIFY_SOCKET: '' } : {}),
+    ...(watchdogUsec === undefined ? {} : { WATCHDOG_USEC: watchdogUsec }),
+    ...(storeLimit === 0 ? {} : { FDSTORE: String(storeLimit) }),
+  }
+}
+
+function withSocket(variables: Record<string, string>, path: string): Record<string, string> {
+  return 'NOTIFY_SOCKET' in variables ? { ...variables, NOTIFY_SOCKET: path } : variables
+}

@@ -1,0 +1,186 @@
+import { createHash } from 'node:crypto'
+import {
+  chmodSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  type Stats,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { DatagramSocket } from '@sdbridge/syscalls'
+import { BridgeError } from './bridge-error.js'
+
+/** A directory of one unit: what is in it is for nobody else but the container socket's directory, which the container sees. */
+export class PrivateDirectory {
+  readonly path: string
+  /** What is bound into the container: any user there may come in. */
+  readonly notifyDirectory: string
+  readonly socketPath: string
+
+  constructor(path: string, notifyDirectory: string = join(path, 'notify')) {
+    this.path = path
+    this.notifyDirectory = notifyDirectory
+    this.socketPath = join(notifyDirectory, 'notify.sock')
+  }
+
+  /**
+   * Makes it, in place of what a crash has left.
+   *
+   * @throws BridgeError if another bridge serves it, or if it may be somebody else's.
+   */
+  make(): void {
+    this.checkIsFree()
+    this.#removeOwn()
+    makeInBase(this.path)
+    // Not below the private one if the container outlives the unit; its files then may be bound by that container still.
+    makeBase(dirname(this.notifyDirectory))
+    mkdirSync(this.notifyDirectory, { recursive: true })
+    // The umask, which a unit may set, has no say in this.
+    chmodSync(this.path, 0o700)
+    chmodSync(this.notifyDirectory, 0o755)
+  }
+
+  /** Whether a bridge is at work. */
+  get isServed(): boolean {
+    return isServed(this.socketPath)
+  }
+
+  /** @throws BridgeError if somebody answers at its socket: another bridge of this unit is at work. */
+  checkIsFree(): void {
+    if (!this.isServed) return
+    throw new BridgeError(
+      'ERR_BRIDGE_FAILED',
+      `another sdbridge serves ${this.socketPath}: there can be one in a unit; stop the unit, or end that process`,
+    )
+  }
+
+  /** Whether it is there, and can only be what we, or another process of this user, have made. */
+  isOurs(): boolean {
+    return isPrivate(lstatSync(this.path, { throwIfNoEntry: false }))
+  }
+
+  /** Removes it with all that is in it; leaves alone what may be somebody else's. */
+  remove(): void {
+    this.#removeOwn()
+    removeIfEmpty(dirname(this.path))
+  }
+
+  #removeOwn(): void {
+    const stats = lstatSync(this.path, { throwIfNoEntry: false })
+    if (stats !== undefined) {
+      if (!isPrivate(stats)) throw foreign(this.path)
+      rmSync(this.path, { recursive: true, force: true })
+    }
+    rmSync(this.socketPath, { force: true })
+  }
+}
+
+/** Where the directories of all units are: what the unit's `RuntimeDirectory=` says, or one that all units of this user share. */
+export function baseDirectory(runtimeDirectory: string | undefined): string {
+  return runtimeDirectory ?? sharedDirectory()
+}
+
+/** It outlives units. */
+export function sharedDirectory(): string {
+  if (process.geteuid!() === 0) return '/run/sdbridge'
+  const { XDG_RUNTIME_DIR } = process.env
+  if (XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR.startsWith('/')) {
+    return join(XDG_RUNTIME_DIR, 'sdbridge')
+  }
+  throw new BridgeError(
+    'ERR_BRIDGE_FAILED',
+    'there is no directory for the container socket: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set; ' +
+      'set RuntimeDirectory= in the unit',
+  )
+}
+
+/** The names of the directories in a base. */
+export function directoriesIn(base: string): string[] {
+  try {
+    return readdirSync(base)
+  } catch {
+    return []
+  }
+}
+
+/**
+ * A file name for an id, another one for each: engines split their options at `:` and `,`, and other programs' addresses end at
+ * 107 bytes.
+ */
+export function fileNameOf(id: string): string {
+  const plain = id
+    .replaceAll(/[^\w.-]/g, '-')
+    .replace(/^[.-]+/, '')
+    .slice(0, 48)
+  if (plain === id) return id
+  return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
+}
+
+function makeInBase(path: string): void {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      makeBase(dirname(path))
+      mkdirSync(path, { mode: 0o700 })
+      return
+    } catch (error) {
+      // The bridge of another unit has just removed the base, because nothing was in it.
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MOST_ATTEMPTS)
+        throw error
+    }
+  }
+}
+
+const MOST_ATTEMPTS = 100
+
+function makeBase(base: string): void {
+  if (lstatSync(base, { throwIfNoEntry: false }) === undefined) {
+    mkdirSync(base, { recursive: true, mode: 0o700 })
+  }
+  // A link is as good as what it points to: DynamicUser= has one in /run.
+  const stats = statSync(base)
+  const owners = [0, process.geteuid!()]
+  if (!stats.isDirectory() || !owners.includes(stats.uid) || (stats.mode & 0o022) !== 0) {
+    throw foreign(base)
+  }
+}
+
+function isPrivate(stats: Stats | undefined): boolean {
+  return (
+    stats !== undefined &&
+    stats.isDirectory() &&
+    stats.uid === process.geteuid!() &&
+    (stats.mode & 0o077) === 0
+  )
+}
+
+function foreign(path: string): BridgeError {
+  return new BridgeError(
+    'ERR_BRIDGE_FAILED',
+    `${path} must be a directory of this user that nobody else can write to, and is not: remove it`,
+  )
+}
+
+function isServed(path: string): boolean {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false
+  const probe = new DatagramSocket('unix')
+  try {
+    probe.connect({ family: 'unix', path })
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'
+  } finally {
+    probe.close()
+  }
+}
+
+function removeIfEmpty(base: string): void {
+  if (base !== '/run/sdbridge' && !base.endsWith('/sdbridge')) return
+  try {
+    rmdirSync(base)
+  } catch {
+    // Other units have theirs.
+  }
+}

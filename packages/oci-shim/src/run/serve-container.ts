@@ -1,0 +1,123 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import { setSubreaper } from '@sdbridge/syscalls'
+import { answerSignals, tellSummary } from './answer-signals.js'
+import { Child, resolveProgram } from './child-process.js'
+import { childVariables } from './child-variables.js'
+import { ContainerEnd } from './container-end.js'
+import { removalOf, removeContainer, removeContainerNow } from './container-removal.js'
+import { ContainerStop, isThere } from './container-stop.js'
+import { type Ending, endAs } from './ending.js'
+import { extendWhilePulling } from './extend-while-pulling.js'
+import { removeLeftovers, removeNotedContainer } from './leftovers.js'
+import { logsCommand } from './logs-command.js'
+import { openProxy } from './open-proxy.js'
+import { tell } from './operator-log.js'
+import { checkSockets, tellNotes } from './operator-notes.js'
+import { fillPlaceholders } from './placeholders.js'
+import type { PreparedRun } from './prepare-run.js'
+import type { SignalInbox } from './signal-inbox.js'
+import { writeState } from './state-file.js'
+import { stopGraceSec } from './stop-grace.js'
+import { makeRoomForContainer } from './unit-cgroup.js'
+
+/** For the service manager to take what the container said at its end. */
+const DRAIN_MS = 5000
+
+/** Starts what was planned, and stays until it has ended and nothing of it is left. */
+export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox): Promise<number> {
+  const { directory, host, identity, options, plan } = prepared
+  checkSockets(prepared)
+  tellNotes(prepared)
+  resolveProgram(plan?.launch.file ?? options.command[0] ?? '', host.passedOn)
+  directory.checkIsFree()
+  await removeNotedContainer(directory, host.passedOn)
+  if (plan !== undefined)
+    await removeLeftovers(plan.command, plan.launch, identity.id, host.passedOn)
+  if (inbox.isStopped) return endAs({ signal: 'SIGTERM' })
+
+  const removeDirectory = (): void => directory.remove()
+  process.once('exit', removeDirectory)
+  try {
+    directory.make()
+    // podman does that itself, below the cgroup that it finds itself in.
+    if (plan?.cgroup !== undefined && plan.launch.engine !== 'podman')
+      makeRoomForContainer(plan.cgroup)
+    await plan?.launch.prepare()
+    const isCreated = plan?.launch.verb === 'create'
+    const ending = isCreated ? await startChild(prepared).ended : await serve(prepared, inbox)
+    directory.remove()
+    return endAs(ending)
+  } finally {
+    directory.remove()
+    process.off('exit', removeDirectory)
+  }
+}
+
+async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
+  const { directory, host, identity, options, plan, settings } = prepared
+  const launch = plan?.launch
+  const env = host.passedOn
+  writeState(directory.path, {
+    unit: identity.id,
+    invocation: host.invocation,
+    container: launch && { name: launch.container.name, remove: removalOf(launch) },
+  })
+
+  let isReady = false
+  let stop: ContainerStop | undefined
+  const proxy = openProxy(prepared, ({ ready, extendTimeoutUsec }) => {
+    isReady ||= ready === true
+    if (extendTimeoutUsec !== undefined) stop?.extend(extendTimeoutUsec)
+  })
+  try {
+    // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
+    if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
+    const child = startChild(prepared)
+    endOnFault(prepared, child)
+    for (const socket of prepared.sockets.fds) socket.close()
+    const ended = child.ended.then((client) => end?.after(client) ?? client)
+    const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
+    const graceSec = stopGraceSec(timeoutStopSec)
+    const stopping = new ContainerStop({ launch, child, env, graceSec, ended })
+    stop = stopping
+    const end =
+      plan &&
+      new ContainerEnd({
+        launch: plan.launch,
+        env,
+        state: prepared.conditions,
+        isStopping: () => stopping.isStopping,
+        logsSince: (sec) => logsCommand(plan.command, plan.launch.container.name, sec),
+      })
+    const isStarted = (): boolean => launch === undefined || isThere(launch) || child.hasEnded
+    const pull = extendWhilePulling(prepared, () => isReady || stopping.isStopping || isStarted())
+    answerSignals(prepared, inbox, { child, proxy, stop: stopping, ended })
+
+    const ending = await ended
+    pull?.end()
+    await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
+    if (launch !== undefined) await removeContainer(launch, env)
+    tellSummary(proxy)
+    return ending
+  } finally {
+    proxy.close()
+  }
+}
+
+function startChild(prepared: PreparedRun): Child {
+  const { conditions, directory, host, options, plan, sockets } = prepared
+  const command = plan?.launch ?? fillPlaceholders(options.command, directory)
+  const fds = plan?.launch.passesFds === false ? [] : sockets.fds.map(({ fd }) => fd)
+  const env = { ...host.passedOn, ...childVariables(prepared) }
+  return new Child(command, { env, fds, state: conditions })
+}
+
+// A mistake of ours must not leave a container that nobody watches.
+function endOnFault({ host, plan }: PreparedRun, child: Child): void {
+  process.once('uncaughtException', (error) => {
+    tell(`giving up: ${error.stack ?? error.message}`)
+    if (plan === undefined) child.kill('SIGKILL')
+    else removeContainerNow(plan.launch, host.passedOn)
+    process.exit(125)
+  })
+}

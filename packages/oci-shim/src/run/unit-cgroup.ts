@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { EngineCommand } from '../engines/engine-command.js'
+import { runCommand } from './command-outcome.js'
+import { tell } from './operator-log.js'
+import type { UnitIdentity } from './unit-identity.js'
+import type { UnitSettings } from './unit-settings.js'
+
+const ROOT = '/sys/fs/cgroup'
+const ANSWER_MS = 10_000
+
+/**
+ * The unit's cgroup, if a container's may be made below it: then the service manager ends the container whatever becomes of this
+ * process. That is allowed by `Delegate=`, and by drivers that take a path.
+ *
+ * @returns As in /proc/self/cgroup.
+ */
+export async function cgroupForContainer(
+  { unit, cgroup }: UnitIdentity,
+  { delegate }: UnitSettings,
+  command: EngineCommand,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  const isUnified = existsSync(join(ROOT, 'cgroup.controllers'))
+  if (unit === undefined || cgroup === undefined || delegate !== true || !isUnified)
+    return undefined
+  const { engine, file, globals } = command
+  if (engine !== 'docker' && engine !== 'nerdctl') return cgroup
+  // The other driver asks systemd for a scope in a slice, which a unit is not.
+  const args = [...globals, 'info', '--format', '{{.CgroupDriver}}']
+  const { stdout } = await runCommand({ file, args }, env, ANSWER_MS)
+  return stdout.trim() === 'cgroupfs' ? cgroup : undefined
+}
+
+/**
+ * Moves this process into a cgroup of its own below the unit's: the kernel lets a cgroup have either processes or groups with
+ * controllers.
+ */
+export function makeRoomForContainer(cgroup: string): void {
+  const own = join(ROOT, cgroup, 'sdbridge')
+  try {
+    mkdirSync(own, { recursive: true })
+    writeFileSync(join(own, 'cgroup.procs'), String(process.pid))
+  } catch (error) {
+    tell(`cannot move from the unit's cgroup into one below it: ${(error as Error).message}`)
+  }
+}

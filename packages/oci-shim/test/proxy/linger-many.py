@@ -1,0 +1,51 @@
+"""Sends many descriptors whose close blocks, one with each message: SO_LINGER, and data that nobody reads.
+
+linger-many.py <socket path> <how many>
+
+Prints "sent" when all are sent; a receiver that takes no more makes it wait. A line of its input lets them all end.
+"""
+
+import socket
+import struct
+import sys
+import threading
+
+count = int(sys.argv[2])
+listener = socket.socket()
+listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+listener.bind(("127.0.0.1", 0))
+listener.listen(count)
+peers = []
+
+
+def let_end():
+    sys.stdin.readline()
+    while True:
+        for peer in list(peers):
+            try:
+                while peer.recv(65536):
+                    pass
+            except BlockingIOError:
+                pass
+
+
+threading.Thread(target=let_end, daemon=True).start()
+sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+sender.connect(sys.argv[1])
+for number in range(count):
+    lingering = socket.create_connection(listener.getsockname())
+    peer, _ = listener.accept()
+    peer.setblocking(False)
+    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 600))
+    lingering.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    lingering.setblocking(False)
+    try:
+        while True:
+            lingering.send(b"x" * 65536)
+    except BlockingIOError:
+        pass
+    peers.append(peer)
+    socket.send_fds(sender, [b"ERRNO=%d" % number], [lingering.fileno()])
+    lingering.close()
+print("sent", flush=True)
+threading.Event().wait()

@@ -1,0 +1,216 @@
+import { spawnSync } from 'node:child_process'
+import { existsSync, readdirSync, writeFileSync } from 'node:fs'
+import { type AddressInfo, connect } from 'node:net'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { RECORD_START_STATE } from '@sdbridge/syscalls'
+import { describe, expect, test } from 'vitest'
+import { PYTHON, works } from '../../../test/support/real-program.js'
+import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
+import { payload } from './run/bundle.js'
+import { startedWith, tellingStart } from './run/start-state.js'
+import { BridgedUnit, SDBRIDGE } from './run/unit.js'
+
+describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other command', () => {
+  test('what it notifies arrives, and it is said that the engine is not known', async () => {
+    const unit = other(payload('send:READY=1\nSTATUS=up', 'exit:3'))
+    await unit.service.start()
+    expect(await unit.ended).toEqual([3, null])
+    expect(unit.notifications).toEqual([{ status: 'up', ready: true }])
+    expect(unit.output).toContain('starts no container that sdbridge knows how to bridge')
+    leavesNothing(unit)
+  })
+
+  test('paths of the bridge stand where the command line wants them', async () => {
+    const script = 'test -S "$1/notify.sock" && test "$2" = "x=$NOTIFY_SOCKET" && exit 5'
+    const unit = other(['sh', '-c', script, 'sh', '{notify-directory}', 'x={notify-socket}'])
+    await unit.failsToStart()
+    expect(await unit.ended).toEqual([5, null])
+  })
+
+  test.each(['SIGKILL', 'SIGTERM', 'SIGHUP', 'SIGINT', 'SIGPIPE', 'SIGUSR1'] as const)(
+    'its death by %s is the death of the unit',
+    async (signal) => {
+      const unit = other(payload('send:READY=1', `die:${signal.slice(3)}`))
+      await unit.service.start()
+      expect(await unit.ended).toEqual([null, signal])
+      leavesNothing(unit)
+    },
+  )
+
+  test('a death that leaves a core is an exit code, or there would be one of the bridge', async () => {
+    const unit = other(payload('send:READY=1', 'die:SEGV'))
+    await unit.service.start()
+    expect(await unit.ended).toEqual([139, null])
+  })
+
+  test('an exit code of 128 and more is its own', async () => {
+    const unit = other(payload('send:READY=1', 'exit:143'))
+    await unit.service.start()
+    expect(await unit.ended).toEqual([143, null])
+  })
+
+  test.each([
+    ['SIGINT', 6],
+    ['SIGUSR2', 2],
+  ] as const)('%s is its to handle', async (signal, code) => {
+    const unit = other(payload('on:USR2 exit:2', 'on:INT exit:6', 'send:READY=1', 'forever'))
+    await unit.service.start()
+    process.kill(unit.pid, signal)
+    expect(await unit.ended).toEqual([code, null])
+  })
+
+  test('it is killed if it does not stop', async () => {
+    const unit = other(payload('on:TERM say:deaf', 'send:READY=1', 'forever'), [
+      '--stop-timeout',
+      '1',
+    ])
+    await unit.service.start()
+    process.kill(unit.pid, 'SIGTERM')
+    expect(await unit.ended).toEqual([null, 'SIGKILL'])
+    expect(unit.output).toContain('did not end 1 s after SIGTERM, and is killed')
+  })
+
+  test('its environment says what the manager says to it, and nothing that is for the bridge', async () => {
+    const own = { MAINPID: '1', INVOCATION_ID: 'abc', SYSTEMD_EXEC_PID: '9', MINE: 'kept' }
+    const unit = new BridgedUnit(payload('env', 'send:READY=1'), {
+      env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: process.env['XDG_RUNTIME_DIR'], ...own },
+      watchdogMs: 60_000,
+    })
+    await unit.service.start()
+    await unit.ended
+    const env = unit.said('ENV') as NodeJS.ProcessEnv
+    expect(env).toMatchObject({ WATCHDOG_USEC: '60000000', MINE: 'kept' })
+    expect(env['NOTIFY_SOCKET']).toMatch(new RegExp(`/${unit.name}/notify/notify.sock$`))
+    for (const name of [
+      'MAINPID',
+      'INVOCATION_ID',
+      'SYSTEMD_EXEC_PID',
+      'WATCHDOG_PID',
+      'LISTEN_FDS',
+    ])
+      expect(env).not.toHaveProperty(name)
+  })
+
+  test('the sockets of the unit are its own, with LISTEN_PID', async () => {
+    const script = 'test "$LISTEN_PID" = $$ && test "$LISTEN_FDS" = 1 && exec "$@"'
+    const unit = new BridgedUnit(
+      ['sh', '-c', script, 'sh', ...tellingStart(...payload('send:READY=1', 'serve'))],
+      {
+        sockets: [{ listen: '127.0.0.1:0', name: 'web' }],
+      },
+    )
+    await unit.service.start()
+    const { port } = unit.service.sockets[0]!.address as AddressInfo
+    expect(await text(connect({ port }))).toBe('web\n')
+    expect(await unit.ended).toEqual([0, null])
+    expect(startedWith(unit.output).fds).toEqual([0, 1, 2, 3])
+  })
+
+  test('it starts as systemd starts a service, whatever Node has changed', async () => {
+    const unit = other(tellingStart('true'))
+    await unit.failsToStart()
+    const { limits, signals } = startedWith(unit.output)
+    expect(limits.find((line) => line.startsWith('Max open files'))).toMatch(
+      /^Max open files 1024 /,
+    )
+    expect(signals).toEqual(['SigBlk: 0000000000000000', 'SigIgn: 0000000000000000'])
+  })
+
+  test('it starts as the bridge was started, where a launcher has recorded that', async () => {
+    const launcher = join(temporaryDirectory(), 'launcher')
+    const exec = `exec '${process.execPath}' '${SDBRIDGE}' "$@"`
+    writeFileSync(launcher, `#!/bin/sh\n${RECORD_START_STATE}${exec}\n`, { mode: 0o755 })
+    const script = `trap '' PIPE USR2; ulimit -Sn 777; exec '${launcher}' run -- "$@"`
+    const { stdout } = spawnSync('sh', ['-c', script, 'sh', ...tellingStart('true')], {
+      encoding: 'utf8',
+    })
+    const { limits, signals } = startedWith(stdout)
+    expect(limits.find((line) => line.startsWith('Max open files'))).toMatch(/^Max open files 777 /)
+    // 13 and 12.
+    expect(signals).toContain('SigIgn: 0000000000001800')
+  })
+
+  test('without a service manager it runs, and it is said that nobody listens', () => {
+    const { NOTIFY_SOCKET: _, ...env } = process.env
+    const run = sdbridge(['run', '--', ...payload('env', 'exit:4')], env)
+    expect(run.status).toBe(4)
+    expect(run.stderr).toContain('NOTIFY_SOCKET is not set')
+    expect(run.stdout).not.toContain('NOTIFY_SOCKET')
+  })
+
+  test.each([
+    [['/nonexistent/program'], 127, 'does not exist'],
+    [['no-such-program-anywhere'], 127, 'is not in PATH'],
+    [['/etc/passwd'], 126, 'is not a program'],
+    [['docker', 'exec', 'x', 'y'], 2, 'docker exec'],
+  ])('%j ends with %d', (command, code, message) => {
+    const run = sdbridge(['run', '--', ...command])
+    expect(run.status).toBe(code)
+    expect(run.stderr).toContain(message)
+    expect(run.stderr).not.toContain('    at ')
+  })
+
+  test('--print shows a command that a shell takes, and makes nothing', () => {
+    const before = readdirSync('/run')
+    const run = sdbridge([
+      'run',
+      '--print',
+      '--unit',
+      'p.service',
+      'docker',
+      'run',
+      'an image',
+      "it's",
+    ])
+    expect(run.status).toBe(0)
+    expect(run.stdout).toMatch(
+      /^docker run .*--label io.sdbridge.unit=p.service .*'an image' 'it'\\''s'\n$/,
+    )
+    expect(run.stdout).toContain('NOTIFY_SOCKET=/run/notify/notify.sock')
+    expect(readdirSync('/run')).toEqual(before)
+  })
+
+  test('a socket unit with docker is refused in one line', async () => {
+    const unit = new BridgedUnit(['docker', 'run', '--rm', 'image'], {
+      sockets: [{ listen: '127.0.0.1:0', name: 'web' }],
+    })
+    await unit.failsToStart()
+    expect(await unit.ended).toEqual([125, null])
+    expect(unit.output).toMatch(
+      /^sdbridge: docker run: the unit has 1 socket\(s\).*web.*podman, runc or crun.*\n$/,
+    )
+  })
+
+  test('--main-pid is refused where it cannot work', () => {
+    const run = spawnSync(
+      'setpriv',
+      [
+        '--reuid=65534',
+        '--clear-groups',
+        process.execPath,
+        SDBRIDGE,
+        ...['run', '--main-pid', '--', 'true'],
+      ],
+      { encoding: 'utf8' },
+    )
+    expect(run.status).toBe(2)
+    expect(run.stderr).toContain('not root')
+  })
+})
+
+function other(command: readonly string[], runOptions: readonly string[] = []): BridgedUnit {
+  return new BridgedUnit(['--', ...command], { runOptions })
+}
+
+function sdbridge(
+  args: readonly string[],
+  env = process.env,
+): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
+  return spawnSync(process.execPath, [SDBRIDGE, ...args], { encoding: 'utf8', env })
+}
+
+function leavesNothing({ name }: BridgedUnit): void {
+  for (const base of ['/run/sdbridge', `${process.env['XDG_RUNTIME_DIR'] ?? ''}/sdbridge`])
+    expect(existsSync(join(base, name))).toBe(false)
+}
