@@ -204,7 +204,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     await unit.failsToStart()
     expect(await unit.ended).toEqual([125, null])
     expect(unit.output).toMatch(
-      /^sdbridge: docker run: the unit has 1 socket\(s\).*web.*podman, runc or crun.*\n$/,
+      /^sdbridge: docker run: the unit has 1 socket\(s\).*web.*the run of podman, runc or crun.*\n$/,
     )
   })
 
