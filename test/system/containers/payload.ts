@@ -182,9 +182,9 @@ export class Payload {
     await this.#call('write', { text, to })
   }
 
-  /** From now on it does not end when a signal tells it to. */
-  async holdOnSignals(): Promise<void> {
-    await this.#call('hold_on_signals')
+  /** From now on it does not end at these signals. */
+  async outlive(...signals: string[]): Promise<void> {
+    await this.#call('outlive', { signals })
   }
 
   /** Ends it. */
