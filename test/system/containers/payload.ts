@@ -160,6 +160,11 @@ export class Payload {
     return this.#call('run', { argv, env, stdin })
   }
 
+  /** Starts a program that goes on; resolves with its pid in the container. */
+  start(argv: string[]): Promise<number> {
+    return this.#call('start', { argv })
+  }
+
   async sleep(ms: number): Promise<void> {
     await this.#call('sleep', { ms })
   }
@@ -182,9 +187,9 @@ export class Payload {
     await this.#call('write', { text, to })
   }
 
-  /** From now on it does not end when a signal tells it to. */
-  async holdOnSignals(): Promise<void> {
-    await this.#call('hold_on_signals')
+  /** From now on it does not end at these signals. */
+  async outlive(...signals: string[]): Promise<void> {
+    await this.#call('outlive', { signals })
   }
 
   /** Ends it. */
