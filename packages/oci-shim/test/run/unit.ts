@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdtempSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -14,6 +14,7 @@ const IS_ROOT = process.getuid?.() === 0
 export const BASE: string = IS_ROOT
   ? '/run/sdbridge'
   : mkdtempSync(join(tmpdir(), 'sdbridge-test-'))
+if (!IS_ROOT) process.once('exit', () => rmSync(BASE, { recursive: true, force: true }))
 /** This process' environment for a bridge. */
 export const ENVIRONMENT: NodeJS.ProcessEnv = IS_ROOT
   ? process.env
