@@ -60,7 +60,7 @@ describeContainers('descriptors of a container', (scenario) => {
       expect(await namesInStore(host, service)).toSatisfy(areTheirs)
       const next = await restart(service)
       expect(await next.environment()).not.toHaveProperty('LISTEN_FDS')
-      await service.waitForOutput('cannot hand 1 descriptor(s) from the unit')
+      await service.waitForOutput("1 descriptor(s) of the unit's store")
     },
     ['docker'],
   )

@@ -160,6 +160,11 @@ export class Payload {
     return this.#call('run', { argv, env, stdin })
   }
 
+  /** Starts a program that goes on; resolves with its pid in the container. */
+  start(argv: string[]): Promise<number> {
+    return this.#call('start', { argv })
+  }
+
   async sleep(ms: number): Promise<void> {
     await this.#call('sleep', { ms })
   }

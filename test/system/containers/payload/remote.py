@@ -162,6 +162,10 @@ class Remote:
         done = subprocess.run(argv, env={**os.environ, **env}, input=stdin.encode(), capture_output=True, check=False)
         return {"code": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
 
+    def start(self, argv):
+        """Starts a program that goes on; its pid."""
+        return subprocess.Popen(argv).pid
+
     def sleep(self, ms):
         time.sleep(ms / 1000)
 
