@@ -81,7 +81,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     const child = startChild(prepared)
     endOnFault(prepared, child)
     for (const socket of prepared.sockets.fds) socket.close()
-    const ended = child.ended.then((client) => end?.after(client) ?? client)
+    const ended: Promise<Ending> = child.ended.then((client) => end?.after(client) ?? client)
     const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
     const graceSec = stopGraceSec(timeoutStopSec)
     const stopping = new ContainerStop({ launch, child, env, graceSec, ended })
