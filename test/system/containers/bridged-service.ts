@@ -96,6 +96,7 @@ ${options.settings ?? ''}
   /** Starts it, and waits until it has ended, as far as it got. */
   async startToTheEnd(): Promise<void> {
     await this.systemctl('start', '--no-block')
+    // oxlint-disable-next-line vitest/no-standalone-expect
     await expect
       .poll(async () => (await this.show('ActiveState'))['ActiveState'], {
         timeout: LONGEST_WAIT_MS,

@@ -47,6 +47,13 @@ function describeOn(
   body: (scenario: Scenarios) => void,
   options: HostOptions,
 ): void {
+  const declared: [place: Place, ...Parameters<Scenarios>][] = []
+  body((id, situation, action, only = placesOf(id)) => {
+    for (const place of places.filter((each) => only.includes(each)))
+      declared.push([place, id, situation, action])
+  })
+  // A suite without a test is an error.
+  if (declared.length === 0) return
   // The reason was printed by global-setup.ts, which also fails where nothing may be skipped.
   describe.skipIf(root === undefined)(`${name} (systemd: ${kind})`, () => {
     let host: ContainerHost
@@ -65,31 +72,29 @@ function describeOn(
       await host?.machine.halt()
     })
 
-    body((id, situation, action, only = placesOf(id)) => {
-      for (const place of places.filter((each) => only.includes(each))) {
-        test(
-          `${id} ${engineOf(place)}: ${situation}`,
-          { timeout: LONGEST_TEST_MS },
-          async ({ task }) => {
-            Object.assign(task.meta, { scenario: id, place })
-            const tell = (result: string) => record({ id, place, situation, result })
-            // Should it never end, then this is what is known of it.
-            tell('did not end')
-            try {
-              await action(host, engineOf(place))
-              await host.clear()
-              await expectNothingLeft(host, before)
-              tell('passed')
-            } catch (error) {
-              tell('failed')
-              // The next test is not to suffer from it.
-              await host.clear('by force')
-              throw error
-            }
-          },
-        )
-      }
-    })
+    for (const [place, id, situation, action] of declared) {
+      test(
+        `${id} ${engineOf(place)}: ${situation}`,
+        { timeout: LONGEST_TEST_MS },
+        async ({ task }) => {
+          Object.assign(task.meta, { scenario: id, place })
+          const tell = (result: string) => record({ id, place, situation, result })
+          // Should it never end, then this is what is known of it.
+          tell('did not end')
+          try {
+            await action(host, engineOf(place))
+            await host.clear()
+            await expectNothingLeft(host, before)
+            tell('passed')
+          } catch (error) {
+            tell('failed')
+            // The next test is not to suffer from it.
+            await host.clear('by force')
+            throw error
+          }
+        },
+      )
+    }
   })
 }
 

@@ -12,7 +12,7 @@ import { removeLeftovers, removeNotedContainer } from './leftovers.js'
 import { logsCommand } from './logs-command.js'
 import { openProxy } from './open-proxy.js'
 import { tell } from './operator-log.js'
-import { checkSockets, tellNotes } from './operator-notes.js'
+import { tellNotes } from './operator-notes.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
 import type { SignalInbox } from './signal-inbox.js'
@@ -26,7 +26,6 @@ const DRAIN_MS = 5000
 /** Starts what was planned, and stays until it has ended and nothing of it is left. */
 export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox): Promise<number> {
   const { directory, host, identity, options, plan } = prepared
-  checkSockets(prepared)
   tellNotes(prepared)
   resolveProgram(plan?.launch.file ?? options.command[0] ?? '', host.passedOn)
   directory.checkIsFree()

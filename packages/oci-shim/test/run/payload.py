@@ -49,6 +49,7 @@ def die(name):
 STEPS = {
     "say": say,
     "send": send,
+    "pid": lambda _: say(str(os.getpid())),
     "env": lambda _: say("ENV " + json.dumps(dict(os.environ))),
     "on": on,
     "serve": serve,
