@@ -184,6 +184,8 @@ describeContainers('descriptors of a container', (scenario) => {
   scenario('S30', 'a thousand messages with descriptors', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'thousand', {
       settings: 'FileDescriptorStoreMax=10',
+      // So that what changes in its files is nothing that it did itself.
+      container: { readOnly: true },
     })
     const before = await filesOfImage(host, service)
     const payload = await service.startReady()

@@ -3,7 +3,7 @@ import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
 
-const SETTINGS = 'NotifyAccess=all'
+const SETTINGS = 'NotifyAccess=all\nKillMode=control-group'
 
 describeContainers('MAINPID= of a container', (scenario) => {
   scenario('S15', 'is left out, and what comes with it counts', async (host, engine) => {

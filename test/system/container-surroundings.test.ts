@@ -108,19 +108,31 @@ describeContainers('where a container lives', (scenario) => {
     },
   )
 
-  scenario('S24', 'what Node changed in itself is not the container’s', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'limits', {
-      settings: 'LimitNOFILE=3000:4000',
-      container: { edit: ({ process }) => delete process.rlimits },
-    })
-    const payload = await service.startReady()
-    const { files, ignored } = await payload.limitsAndSignals()
-    // Python ignores SIGPIPE (13) and SIGXFSZ (25) by itself, and nothing else is.
-    expect(ignored).toBe('0000000001001000')
-    // The daemon's own are docker's; podman and the runtimes hand on those of the unit.
-    if (engine === 'runc' || engine === 'crun') expect(files).toEqual([3000, 4000])
-    expect(await payload.openFds()).toHaveLength(5)
-  })
+  scenario(
+    'S24',
+    'what the engine hands on is as if there were no bridge',
+    async (host, engine) => {
+      const settings = 'LimitNOFILE=3000:4000'
+      const container = { edit: ({ process }: RuntimeConfig) => delete process.rlimits }
+      const bridged = await BridgedService.write(host, engine, 'limits', { settings, container })
+      const payload = await bridged.startReady()
+      const withBridge = { ...(await payload.limitsAndSignals()), fds: await payload.openFds() }
+      await bridged.systemctl('stop')
+
+      const execStart = await bridged.engineCommand(container)
+      const plain = await BridgedService.write(host, engine, 'limits', {
+        execStart,
+        settings: `${settings}\nType=exec\nNotifyAccess=none\nExecStopPost=`,
+      })
+      const without = await plain.start()
+      expect(withBridge).toEqual({
+        ...(await without.limitsAndSignals()),
+        fds: await without.openFds(),
+      })
+      await without.exit(0)
+      await plain.waitFor({ ActiveState: 'inactive' })
+    },
+  )
 
   scenario('S25', 'a process that the engine sends in', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'exec', {
