@@ -9,7 +9,7 @@ import { temporaryDirectory } from './support/temporary-directory.js'
 const BENCH = fileURLToPath(new URL('bench/bench.js', import.meta.url))
 
 // No time is asserted, and so few messages say nothing about any.
-test('the benchmark runs, and what is compared has arrived', { timeout: 120_000 }, () => {
+test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 }, () => {
   const directory = temporaryDirectory()
   const json = join(directory, 'report.json')
   const options = ['--rounds', '1', '--count', '1000', '--no-rivals', '--json', json]
@@ -29,6 +29,7 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 120_000 
     'start',
     'serve',
     'import',
+    'memory',
   ])
   const arrived = Object.fromEntries(
     comparisons

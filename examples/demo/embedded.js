@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { Service } from '@sdbridge/manager'
 import { withEnding } from './ending.js'
+import { follow } from './follow.js'
 import { request, startLoad } from './load.js'
 import { check, line, title } from './report.js'
 
@@ -86,27 +87,4 @@ async function walkThrough(service, greetingFile) {
     seen.stopping === 2 && service.activeState === 'inactive',
     `stopped: STOPPING=1 seen, exit code ${seen.exitCode}, state ${service.activeState}`,
   )
-}
-
-/** @param {Service} service */
-function follow(service) {
-  /** @type {{ ready: number, pings: number, stopping: number, exitCode: number | null }} */
-  const seen = { ready: 0, pings: 0, stopping: 0, exitCode: null }
-  service.on('state', (state, previous) => line(`      ${previous} -> ${state}`))
-  service.on('activation', () => line('      traffic on the socket'))
-  service.on('notification', (assignments) => {
-    if (assignments.ready) seen.ready++
-    if (assignments.watchdog === true) seen.pings++
-    if (assignments.stopping) seen.stopping++
-    const { watchdog, status, ...rest } = assignments
-    if (watchdog === true) return
-    const keys = Object.keys(rest)
-    const text = status === undefined ? '' : ` "${status}"`
-    line(
-      `      service: ${[...keys, ...(status === undefined ? [] : ['status'])].join(', ')}${text}`,
-    )
-  })
-  service.on('refused', (reason) => line(`      refused: ${reason}`))
-  service.on('exit', (code) => (seen.exitCode = code))
-  return seen
 }

@@ -1,12 +1,13 @@
 import { serveGroup, startGroup } from './adopt-groups.js'
 import { enduranceGroup } from './endurance-group.js'
 import { importGroup } from './import-group.js'
+import { memoryGroup } from './memory-group.js'
 import { receiveGroup } from './receive-group.js'
 import { floodGroup, sendGroup } from './send-groups.js'
 
 /**
- * One run of a contestant: nanoseconds for each message (or program), and whether all that was sent has
- * arrived; `heap` in bytes. Undefined: it cannot run here.
+ * One run of a contestant: nanoseconds for each message (or program), or what the group's unit says; and whether all that was
+ * sent has arrived; `heap` in bytes. Undefined: it cannot run here.
  *
  * @typedef {{ time: number, cpu?: number, heap?: number, sent?: number, arrived?: number }} Sample
  * @typedef {{ title: string, run: () => Promise<Sample | undefined> }} Contestant
@@ -14,7 +15,7 @@ import { floodGroup, sendGroup } from './send-groups.js'
  * @property {string} name
  * @property {string} title What its numbers are.
  * @property {string} method How they come about.
- * @property {'ns' | 'ms'} unit
+ * @property {'ns' | 'ms' | 'KiB'} unit
  * @property {string} [second] The title of another one to compare with.
  * @property {Contestant[]} contestants The first is what the others are compared with.
  */
@@ -30,4 +31,5 @@ export const groups = {
   start: startGroup,
   serve: serveGroup,
   import: importGroup,
+  memory: memoryGroup,
 }

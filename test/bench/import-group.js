@@ -11,6 +11,7 @@ const PACKAGES = [
   '@sdbridge/notify',
   '@sdbridge/notify/receiver',
   '@sdbridge/manager',
+  '@sdbridge/oci-shim',
 ]
 
 /** A process's start varies more than what is measured. */

@@ -7,6 +7,7 @@
  *   peer send PATH COUNT PACE         its queue has room for (PACE "paced"): sendmsg(2), send(2),
  *   peer sd_notify PATH COUNT PACE    sd_notify(3) of libsystemd
  *   peer receive PATH COUNT           receives with credentials and room for descriptors
+ *   peer payload PATH 0               sends READY=1, and stays until SIGTERM
  *
  * A receiver prints a line when it has its name. At the end comes one line of JSON: nanoseconds on the clock
  * and of the processor, and the number of messages; a sender has sent half as many more, to warm up, and a
@@ -115,6 +116,16 @@ sink(const char *path, long nap_us) {
 }
 
 static void
+stay(int fd) {
+    static const char ready[] = "READY=1";
+    signal(SIGTERM, stop);
+    if (send(fd, ready, sizeof ready - 1, MSG_NOSIGNAL) < 0) die("send");
+    puts("ready");
+    fflush(stdout);
+    while (!stopped) pause();
+}
+
+static void
 receive_all(int fd, long count) {
     while (count > 0) count -= take(fd, 0);
 }
@@ -198,6 +209,8 @@ main(int argc, char **argv) {
         sink(path, number);
     } else if (!strcmp(mode, "receive")) {
         receive(path, number);
+    } else if (!strcmp(mode, "payload")) {
+        stay(open_socket(path, connect));
     } else if (!strcmp(mode, "sd_notify")) {
         load_libsystemd(path);
         measure(send_by_libsystemd, number, paced);

@@ -19,7 +19,8 @@ import { spreadOf } from './statistics.js'
 
 /** @typedef {Omit<Group, 'contestants'> & { results: Result[] }} Comparison */
 
-const NANOSECONDS = { ns: 1, ms: 1e6 }
+/** How many of what samples are in make one of the unit. */
+const SCALE = { ns: 1, ms: 1e6, KiB: 1 }
 
 /**
  * Lets the contestants of a group run in turns, so that a busy machine disturbs all of them alike.
@@ -54,7 +55,7 @@ export async function compare(group, rounds, tell) {
 /** @param {string} title @param {Sample[]} samples @param {Group['unit']} unit @returns {Result} */
 function resultOf(title, samples, unit) {
   if (samples.length === 0) return { title }
-  const time = spreadOf(samples.map((sample) => sample.time / NANOSECONDS[unit]))
+  const time = spreadOf(samples.map((sample) => sample.time / SCALE[unit]))
   const cpu = samples.map((sample) => sample.cpu).filter((each) => each !== undefined)
   const heap = samples.map((sample) => sample.heap).filter((each) => each !== undefined)
   const sent = sum(samples.map((sample) => sample.sent ?? 0))

@@ -39,6 +39,11 @@ export class Workshop {
     return join(this.directory, `${this.#sockets++}`)
   }
 
+  /** A folder that no program has had. */
+  newFolder() {
+    return mkdtempSync(join(this.directory, 'folder-'))
+  }
+
   /** @param {string} program @param {string[]} words @param {NodeJS.ProcessEnv} [env] @param {number[]} [fds] What it is passed from descriptor 3 on. */
   start(program, words, env = process.env, fds = []) {
     const child =
@@ -74,6 +79,10 @@ export class Running {
     // Whoever waits hears of it; nobody may have to.
     this.#closed.catch(() => {})
     createInterface(child.stdout).on('line', (line) => this.#lines.push(line))
+  }
+
+  get pid() {
+    return this.#child.pid ?? 0
   }
 
   /** Returns when the program has said its first line. */

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { examples } from './examples.js'
-import { CAN_VERIFY, complaintsAbout } from './unit-files.js'
+import { CAN_VERIFY, complaintsAbout, isUnitFile } from './unit-files.js'
 
-const units = examples('ini')
+const units = examples('ini').filter(isUnitFile)
 
 describe.skipIf(!CAN_VERIFY)('systemd-analyze verify finds nothing wrong with', () => {
   for (const unit of units) {

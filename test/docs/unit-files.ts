@@ -4,9 +4,14 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { works } from '../support/real-program.js'
-import type { Example } from './examples.js'
+import { type Example, REPOSITORY } from './examples.js'
 
 type UnitText = Pick<Example, 'code'>
+
+/** Whether it is a unit file of systemd, and not one of podman's, which test/system checks. */
+export function isUnitFile({ code }: UnitText): boolean {
+  return !/^# \S+\.container$/m.test(code)
+}
 
 /** Whether there is a `systemd-analyze`; says why tests are skipped if not. */
 export const CAN_VERIFY: boolean = works('systemd-analyze', '--version')
@@ -20,6 +25,7 @@ export async function complaintsAbout(unit: UnitText, page: readonly UnitText[])
   try {
     const companions = page.filter((other) => nameOf(other) !== nameOf(unit))
     for (const each of [...companions.toReversed(), unit]) write(folder, nameOf(each), each.code)
+    for (const name of OF_OTHERS) write(folder, name, '[Service]\nExecStart=/bin/true\n')
     const main = nameOf(unit).replace(/\.d\/.*$/, '')
     // A drop-in has its unit elsewhere.
     if (main !== nameOf(unit) && !companions.some((other) => nameOf(other) === main)) {
@@ -31,6 +37,10 @@ export async function complaintsAbout(unit: UnitText, page: readonly UnitText[])
   }
 }
 
+const SDBRIDGE = join(REPOSITORY, 'packages/oci-shim/bin/sdbridge.js')
+/** What units of ours require, and need not be installed. */
+const OF_OTHERS = ['docker.service']
+
 /** What came with which systemd: on an older one the rest of the unit is verified without it. */
 const NEWER: readonly { since: number; text: RegExp; instead: string }[] = [
   { since: 253, text: /^Type=notify-reload$/gm, instead: 'Type=notify' },
@@ -40,8 +50,9 @@ const NEWER: readonly { since: number; text: RegExp; instead: string }[] = [
 
 function nameOf({ code }: UnitText): string {
   return (
-    /^# (?:\/etc\/systemd\/system\/)?(\S+\.(?:service|socket|conf))$/m.exec(code)?.[1] ??
-    'app.service'
+    /^# (?:\/etc\/systemd\/system\/|~\/\.config\/systemd\/user\/)?(\S+\.(?:service|socket|conf))$/m.exec(
+      code,
+    )?.[1] ?? 'app.service'
   )
 }
 
@@ -49,8 +60,8 @@ function write(folder: string, name: string, code: string): void {
   const version = systemdVersion()
   const known = NEWER.filter(({ since }) => version < since).reduce(
     (text, { text: newer, instead }) => text.replaceAll(newer, instead),
-    // It is looked for, and may be elsewhere on the machine that tests.
-    code.replaceAll('/usr/bin/node', process.execPath),
+    // They are looked for, and may be elsewhere on the machine that tests.
+    code.replaceAll('/usr/bin/node', process.execPath).replaceAll('/usr/bin/sdbridge', SDBRIDGE),
   )
   mkdirSync(dirname(join(folder, name)), { recursive: true })
   writeFileSync(join(folder, name), known)

@@ -121,6 +121,15 @@ async function asUsers(packed, scratch, outcomes) {
       const output = await runQuietly(join(folder, 'node_modules/.bin/sdrun'), ['--help'])
       assert.match(output, /--listen-stream/)
     })
+    await outcomes.run(`${manager}: sdbridge`, async () => {
+      const sdbridge = join(folder, 'node_modules/.bin/sdbridge')
+      assert.match(await runQuietly(sdbridge, ['--help']), /^Usage: sdbridge SUBCOMMAND/)
+      // All of it is loaded, and nothing is started.
+      const printed = await runQuietly(sdbridge, ['run', '--print', '--', 'true'], {
+        env: { ...process.env, RUNTIME_DIRECTORY: folder },
+      })
+      assert.match(printed, /^env NOTIFY_SOCKET=\/\S+\/notify\.sock true\n$/)
+    })
     for (const pinned of NODE_HERE) {
       await outcomes.run(`${manager}: require() on Node ${pinned.version}`, async () => {
         const node = await fetchPinned(pinned, say)

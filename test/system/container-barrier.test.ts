@@ -5,17 +5,21 @@ import { startReceiver } from './containers/receiver.js'
 import { whileManagerIsStopped } from './remote/stopped-manager.js'
 
 describeContainers('a service manager that is busy', (scenario) => {
-  scenario('S12', 'a barrier is released when all before it has been read', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'barrier')
-    const payload = await service.start()
-    await payload.send('STATUS=before the barrier')
-    await payload.sendBarrier('first')
-    expect(await payload.isReleased('first', 20_000)).toBe(true)
-    // The manager has taken it, so it need not be waited for.
-    expect(await service.show('StatusText')).toEqual({ StatusText: 'before the barrier' })
-    await payload.send('READY=1')
-    await service.waitFor({ ActiveState: 'active' })
-  })
+  scenario(
+    'S12',
+    'a barrier is released when all before it has been read',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'barrier')
+      const payload = await service.start()
+      await payload.send('STATUS=before the barrier')
+      await payload.sendBarrier('first')
+      expect(await payload.isReleased('first', 20_000)).toBe(true)
+      // The manager has taken it, so it need not be waited for.
+      expect(await service.show('StatusText')).toEqual({ StatusText: 'before the barrier' })
+      await payload.send('READY=1')
+      await service.waitFor({ ActiveState: 'active' })
+    },
+  )
 
   scenario('S12', 'while the manager is stopped no barrier is released', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'held-barrier')
@@ -52,38 +56,47 @@ describeContainers('a service manager that is busy', (scenario) => {
     expect(await service.show('StatusText')).toEqual({ StatusText: 'later' })
   })
 
-  scenario('S12', 'a barrier with other lines is none, and holds nobody up', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'mixed-barrier')
-    const payload = await service.startReady()
-    await payload.sendBarrier('mixed', 'BARRIER=1\nSTATUS=mixed')
-    expect(await payload.isReleased('mixed', 20_000)).toBe(true)
-    await payload.send('STATUS=next')
-    await service.waitFor({ StatusText: 'next', ActiveState: 'active' })
-  })
+  scenario(
+    'S12',
+    'a barrier with other lines is none, and holds nobody up',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'mixed-barrier')
+      const payload = await service.startReady()
+      await payload.sendBarrier('mixed', 'BARRIER=1\nSTATUS=mixed')
+      expect(await payload.isReleased('mixed', 20_000)).toBe(true)
+      await payload.send('STATUS=next')
+      await service.waitFor({ StatusText: 'next', ActiveState: 'active' })
+    },
+  )
 
-  scenario('S20', 'daemon-reexec: nothing is lost, and nothing comes twice', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'reexec', {
-      settings: 'WatchdogSec=60\nFileDescriptorStoreMax=5',
-    })
-    const payload = await service.start()
-    const { MainPID } = await service.show('MainPID')
-    const conversation = (async () => {
-      for (let errno = 1; errno <= 200; errno++) await payload.send(`ERRNO=${errno}\nSTATUS=${errno}`)
-      await payload.sendBarrier('after')
-      return payload.isReleased('after', 30_000)
-    })()
-    await host.machine.run('systemctl', ['daemon-reexec'], { timeoutMs: 60_000 })
-    expect(await conversation).toBe(true)
-    expect(await service.show('StatusErrno', 'StatusText', 'ActiveState', 'MainPID')).toEqual({
-      StatusErrno: '200',
-      StatusText: '200',
-      ActiveState: 'activating',
-      MainPID,
-    })
-    await payload.openMemory('kept', 'content')
-    await payload.send('READY=1\nFDSTORE=1\nFDNAME=kept', { files: ['kept'] })
-    await service.waitFor({ ActiveState: 'active', NFileDescriptorStore: '1' })
-  })
+  scenario(
+    'S20',
+    'daemon-reexec: nothing is lost, and nothing comes twice',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'reexec', {
+        settings: 'WatchdogSec=60\nFileDescriptorStoreMax=5',
+      })
+      const payload = await service.start()
+      const { MainPID } = await service.show('MainPID')
+      const conversation = (async () => {
+        for (let errno = 1; errno <= 200; errno++)
+          await payload.send(`ERRNO=${errno}\nSTATUS=${errno}`)
+        await payload.sendBarrier('after')
+        return payload.isReleased('after', 30_000)
+      })()
+      await host.machine.run('systemctl', ['daemon-reexec'], { timeoutMs: 60_000 })
+      expect(await conversation).toBe(true)
+      expect(await service.show('StatusErrno', 'StatusText', 'ActiveState', 'MainPID')).toEqual({
+        StatusErrno: '200',
+        StatusText: '200',
+        ActiveState: 'activating',
+        MainPID,
+      })
+      await payload.openMemory('kept', 'content')
+      await payload.send('READY=1\nFDSTORE=1\nFDNAME=kept', { files: ['kept'] })
+      await service.waitFor({ ActiveState: 'active', NFileDescriptorStore: '1' })
+    },
+  )
 
   scenario('S20', 'a manager that is not there yet', async (host, engine) => {
     const address = `/run/late-${engine}`

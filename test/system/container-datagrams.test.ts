@@ -45,32 +45,36 @@ describeContainers('what a container sends', (scenario) => {
     expect(await host.machine.log()).not.toMatch(new RegExp(`${service.unit}.*[Ee]mpty`))
   })
 
-  scenario('S18', 'the longest datagram that systemd reads, and longer ones', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'long')
-    const payload = await service.start()
-    const fits = `STATUS=${'a'.repeat(LONGEST - 'STATUS='.length)}`
-    await payload.send(fits)
-    await service.waitFor({ StatusText: fits.slice('STATUS='.length), ActiveState: 'activating' })
+  scenario(
+    'S18',
+    'the longest datagram that systemd reads, and longer ones',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'long')
+      const payload = await service.start()
+      const fits = `STATUS=${'a'.repeat(LONGEST - 'STATUS='.length)}`
+      await payload.send(fits)
+      await service.waitFor({ StatusText: fits.slice('STATUS='.length), ActiveState: 'activating' })
 
-    for (const [length, first, last] of [
-      [LONGEST + 1, '', '\nREADY=1'],
-      [32_769, '', '\nERRNO=7'],
-      // Of this one nobody reads the end.
-      [200_000, 'ERRNO=8\n', ''],
-    ] as const) {
-      const letter = length % 2 === 0 ? 'b' : 'c'
-      const start = `${first}STATUS=${length} `
-      await payload.send(start + letter.repeat(length - start.length - last.length) + last)
-      await expect
-        .poll(async () => (await service.show('StatusText'))['StatusText'])
-        .toMatch(new RegExp(`^${length} ${letter}{4000,}.{0,3}$`))
-    }
-    // The lines that change a state are there, whatever the status.
-    expect(await service.show('ActiveState', 'StatusErrno')).toEqual({
-      ActiveState: 'active',
-      StatusErrno: '8',
-    })
-  })
+      for (const [length, first, last] of [
+        [LONGEST + 1, '', '\nREADY=1'],
+        [32_769, '', '\nERRNO=7'],
+        // Of this one nobody reads the end.
+        [200_000, 'ERRNO=8\n', ''],
+      ] as const) {
+        const letter = length % 2 === 0 ? 'b' : 'c'
+        const start = `${first}STATUS=${length} `
+        await payload.send(start + letter.repeat(length - start.length - last.length) + last)
+        await expect
+          .poll(async () => (await service.show('StatusText'))['StatusText'])
+          .toMatch(new RegExp(`^${length} ${letter}{4000,}.{0,3}$`))
+      }
+      // The lines that change a state are there, whatever the status.
+      expect(await service.show('ActiveState', 'StatusErrno')).toEqual({
+        ActiveState: 'active',
+        StatusErrno: '8',
+      })
+    },
+  )
 
   scenario('S18', 'a status is shortened between two characters', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'characters')
@@ -81,19 +85,23 @@ describeContainers('what a container sends', (scenario) => {
     expect(StatusText).toMatch(/^終{1300,}.?$/u)
   })
 
-  scenario('S19', 'NUL: at the end it is nothing, in the middle it makes no false state', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'nul')
-    const payload = await service.start()
-    await payload.send('STATUS=with a terminator\0')
-    await service.waitFor({ StatusText: 'with a terminator' })
-    await payload.send('STATUS=cut\0off\nREADY=1\0')
-    await payload.send('ERRNO=9')
-    await service.waitFor({ StatusErrno: '9' })
-    // systemd drops such a message whole; and here it does not get one.
-    expect(await host.machine.log()).not.toMatch(/embedded NUL/)
-    await payload.send('READY=1\0')
-    await service.waitFor({ ActiveState: 'active', SubState: 'running' })
-  })
+  scenario(
+    'S19',
+    'NUL: at the end it is nothing, in the middle it makes no false state',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'nul')
+      const payload = await service.start()
+      await payload.send('STATUS=with a terminator\0')
+      await service.waitFor({ StatusText: 'with a terminator' })
+      await payload.send('STATUS=cut\0off\nREADY=1\0')
+      await payload.send('ERRNO=9')
+      await service.waitFor({ StatusErrno: '9' })
+      // systemd drops such a message whole; and here it does not get one.
+      expect(await host.machine.log()).not.toMatch(/embedded NUL/)
+      await payload.send('READY=1\0')
+      await service.waitFor({ ActiveState: 'active', SubState: 'running' })
+    },
+  )
 
   scenario('S19', 'lines that end with CRLF', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'crlf')
@@ -102,24 +110,34 @@ describeContainers('what a container sends', (scenario) => {
     await service.waitFor({ ActiveState: 'active', StatusText: 'from another world' })
   })
 
-  scenario('S19', 'a status that is no UTF-8: the rest of the message counts', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'invalid')
-    const payload = await service.start()
-    await payload.send(Buffer.from('STATUS=\xff\xfe broken\nREADY=1\nERRNO=4', 'latin1'))
-    await service.waitFor({ ActiveState: 'active', SubState: 'running', StatusErrno: '4' })
-    await payload.send('STATUS=whole')
-    await service.waitFor({ StatusText: 'whole' })
-  })
+  scenario(
+    'S19',
+    'a status that is no UTF-8: the rest of the message counts',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'invalid')
+      const payload = await service.start()
+      await payload.send(Buffer.from('STATUS=\xff\xfe broken\nREADY=1\nERRNO=4', 'latin1'))
+      await service.waitFor({ ActiveState: 'active', SubState: 'running', StatusErrno: '4' })
+      await payload.send('STATUS=whole')
+      await service.waitFor({ StatusText: 'whole' })
+    },
+  )
 
-  scenario('S21', 'a flood: what matters arrives, and another container is heard', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'flood', { settings: 'WatchdogSec=60' })
-    const neighbour = await BridgedService.write(host, engine, 'neighbour')
-    const [payload, other] = [await service.start(), await neighbour.start()]
-    const flood = payload.send('WATCHDOG=1', { count: 10_000 })
-    await other.send('READY=1\nSTATUS=in spite of it')
-    await neighbour.waitFor({ ActiveState: 'active', StatusText: 'in spite of it' })
-    await flood
-    await payload.send('READY=1\nSTATUS=after the flood')
-    await service.waitFor({ ActiveState: 'active', StatusText: 'after the flood' })
-  })
+  scenario(
+    'S21',
+    'a flood: what matters arrives, and another container is heard',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'flood', {
+        settings: 'WatchdogSec=60',
+      })
+      const neighbour = await BridgedService.write(host, engine, 'neighbour')
+      const [payload, other] = [await service.start(), await neighbour.start()]
+      const flood = payload.send('WATCHDOG=1', { count: 10_000 })
+      await other.send('READY=1\nSTATUS=in spite of it')
+      await neighbour.waitFor({ ActiveState: 'active', StatusText: 'in spite of it' })
+      await flood
+      await payload.send('READY=1\nSTATUS=after the flood')
+      await service.waitFor({ ActiveState: 'active', StatusText: 'after the flood' })
+    },
+  )
 })

@@ -4,7 +4,9 @@ import { describeContainers } from './containers/describe-containers.js'
 
 describeContainers('a container under watch', (scenario) => {
   scenario('S8', 'pings keep the unit alive; their end ends it', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'watched', { settings: 'WatchdogSec=2' })
+    const service = await BridgedService.write(host, engine, 'watched', {
+      settings: 'WatchdogSec=2',
+    })
     const payload = await service.start()
     expect(await payload.environment()).toMatchObject({ WATCHDOG_USEC: '2000000' })
     await payload.send('READY=1')
@@ -13,6 +15,7 @@ describeContainers('a container under watch', (scenario) => {
     expect(await service.show('ActiveState', 'MainPID')).toEqual({ ActiveState: 'active', MainPID })
     // No more from here on: it is the payload that pings, and nobody for it.
     await payload.ended
+    expect(payload.signals).toEqual(['SIGABRT'])
     await service.waitFor({ ActiveState: 'failed', Result: 'watchdog' })
   })
 
@@ -32,7 +35,7 @@ describeContainers('a container under watch', (scenario) => {
       settings: isOld ? 'ExecReload=kill -HUP $MAINPID' : 'Type=notify-reload',
     })
     const payload = await service.startReady()
-    await payload.holdOnSignals()
+    await payload.outlive('SIGHUP')
     const reloaded = service.systemctl('reload')
     await expect.poll(() => payload.signals, { timeout: 20_000 }).toEqual(['SIGHUP'])
     // With ExecReload= the payload's own word comes late, and counts all the same.
@@ -58,7 +61,7 @@ describeContainers('a container under watch', (scenario) => {
         },
       })
       const payload = await service.startReady()
-      await payload.holdOnSignals()
+      await payload.outlive('SIGHUP')
       const reloaded = service.systemctl('reload')
       await expect.poll(() => payload.signals, { timeout: 20_000 }).toEqual(['SIGHUP'])
       const usec = await payload.monotonicUsec()

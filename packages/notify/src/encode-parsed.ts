@@ -6,7 +6,7 @@ import { NotifyError } from './errors.js'
  * Makes the datagram that a service manager reads as exactly these assignments: `parseMessage` of it gives them back, one line for
  * each, in their order.
  *
- * {@link encodeMessage} is for what a program wants to say, and makes values fit. This is for what was read already and is passed on:
+ * `encodeMessage()` is for what a program wants to say, and makes values fit. This is for what was read already and is passed on:
  * where the sender had escaped a backslash or a line break, it is escaped again. (Managers before 247 show such backslashes.) Nothing
  * is shortened, and what counts only beside another assignment is not looked after.
  *

@@ -18,7 +18,7 @@ export function cleanStatus(text: string): string {
   return withoutControls(text).replaceAll('\\', '\u29f5')
 }
 
-/** {@link cleanStatus}, but for the backslashes: for whoever escapes them. */
+/** `cleanStatus()`, but for the backslashes: for whoever escapes them. */
 export function withoutControls(text: string): string {
   return text.replace(UNFIT, (found: string, offset: number) => {
     if (LINE_BREAK.test(found)) {

@@ -15,6 +15,7 @@ import {
 import { type Notification, NotifyReceiver } from '@sdbridge/notify/receiver'
 import { encodeParsed, parseMessage } from '@sdbridge/notify/relay'
 import { unixDgram } from '@sdbridge/notify/unix-dgram'
+import { type Drop, NotifyProxy, type NotifyProxyOptions } from '@sdbridge/oci-shim'
 import {
   DatagramSocket,
   describeSocket,
@@ -46,6 +47,12 @@ const receiver = new NotifyReceiver({
 const message = parseMessage(Buffer.from('READY=1'))
 const again: Buffer | string =
   'rejected' in message ? message.rejected : encodeParsed(message.assignments)
+const proxyOptions: NotifyProxyOptions = {
+  path: '/run/web/notify.sock',
+  upstream: undefined,
+  onDropped: ({ reason, field }: Drop) => [reason, field],
+}
+const received: number = new NotifyProxy(proxyOptions).counters.received
 const socket = new DatagramSocket('unix')
 const address: SocketAddress = { family: 'unix', path: receiver.address }
 socket.receive({ onMessages: () => {}, onError: (error: SystemError) => error.errno })
@@ -53,4 +60,4 @@ const codes: string[] = [new Error() as NotifyError, new Error() as ListenFdsErr
   (e) => e.code,
 )
 
-export { address, again, codes, describeSocket, keepAlive, sent, server }
+export { address, again, codes, describeSocket, keepAlive, received, sent, server }

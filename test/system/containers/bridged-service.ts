@@ -96,6 +96,7 @@ ${options.settings ?? ''}
   /** Starts it, and waits until it has ended, as far as it got. */
   async startToTheEnd(): Promise<void> {
     await this.systemctl('start', '--no-block')
+    // oxlint-disable-next-line vitest/no-standalone-expect
     await expect
       .poll(async () => (await this.show('ActiveState'))['ActiveState'], {
         timeout: LONGEST_WAIT_MS,
@@ -140,12 +141,16 @@ ${options.settings ?? ''}
 
   /**
    * The notifications that the manager has taken for this unit, in order, as its log has them: assignments with `, `
-   * between them. It logs them at the level debug, see `loggingAll()`.
+   * between them. It logs them at the level debug.
    */
   async notifications(): Promise<string[]> {
     const log = await this.host.machine.log()
-    const lines = log.split('\n').filter((line) => line.includes(`${this.unit}: Got notification`))
-    return lines.map((line) => line.slice(line.indexOf('(') + 1, line.lastIndexOf(')')))
+    return log.split('\n').flatMap((line) => {
+      if (!line.includes(`${this.unit}: Got notification`)) return []
+      // In brackets at first, behind a colon in later versions.
+      const [, said] = /Got notification message from PID \d+:? \(?(.*?)\)?$/.exec(line) ?? []
+      return said === undefined ? [] : [said]
+    })
   }
 
   async #command({ bridge = [], container = {} }: BridgedServiceOptions): Promise<string[]> {

@@ -160,12 +160,20 @@ export class Payload {
     return this.#call('run', { argv, env, stdin })
   }
 
+  /** Starts a program that goes on; resolves with its pid in the container. */
+  start(argv: string[]): Promise<number> {
+    return this.#call('start', { argv })
+  }
+
   async sleep(ms: number): Promise<void> {
     await this.#call('sleep', { ms })
   }
 
   /** Sends the same so many times, with such pauses before. */
-  async ping(text: string, { count, intervalMs }: { count: number; intervalMs: number }): Promise<void> {
+  async ping(
+    text: string,
+    { count, intervalMs }: { count: number; intervalMs: number },
+  ): Promise<void> {
     await this.#call('ping', { text, count, interval_ms: intervalMs })
   }
 
@@ -179,9 +187,9 @@ export class Payload {
     await this.#call('write', { text, to })
   }
 
-  /** From now on it does not end when a signal tells it to. */
-  async holdOnSignals(): Promise<void> {
-    await this.#call('hold_on_signals')
+  /** From now on it does not end at these signals. */
+  async outlive(...signals: string[]): Promise<void> {
+    await this.#call('outlive', { signals })
   }
 
   /** Ends it. */

@@ -112,7 +112,7 @@ function judgeDocker(info: Record<string, unknown>): EngineReport {
 }
 
 const LIVE_RESTORE =
-  'dockerd has live-restore: its containers survive it, and this one is stopped and started again with the unit when dockerd restarts'
+  'dockerd has live-restore: the container goes on while dockerd restarts, and the bridge follows it; a unit with Requires=docker.service is restarted all the same'
 
 async function examinePodman(
   command: EngineCommand,

@@ -13,7 +13,7 @@ export interface BarrierEvents {
  * A payload's barrier, on its way to the service manager, who alone can acknowledge it: by closing the descriptor.
  *
  * In place of the payload's descriptor a pipe of ours goes up, and theirs is closed, on a thread, when the service manager has closed
- * ours: whatever a payload sends can be made slow to close, and systemd 252 closes it in PID 1 itself. See docs/decisions/0015.
+ * ours: whatever a payload sends can be made slow to close, and systemd 252 closes it in PID 1 itself. See docs/decisions/0017.
  */
 export class BarrierEntry implements QueueEntry {
   readonly data: Buffer = BARRIER

@@ -19,10 +19,8 @@ export interface ContainerPlan {
 /** What a plan depends on, beside the command. */
 export interface PlanFacts extends Omit<
   BridgeFacts,
-  'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux' | 'cgroupParent'
+  'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux'
 > {
-  /** Where the container's cgroup may be. */
-  readonly findCgroup: () => Promise<string | undefined>
   /** The unit's own directory. */
   readonly path: string
 }
@@ -30,14 +28,13 @@ export interface PlanFacts extends Omit<
 /** Plans the command of a known engine. */
 export async function planContainer(
   command: EngineCommand,
-  { path, findCgroup, ...facts }: PlanFacts,
+  { path, ...facts }: PlanFacts,
 ): Promise<ContainerPlan> {
   const containerName = containerNameOf(facts.unit)
   const prepared = command.verb === 'start' ? await findPreparedContainer(command) : undefined
   const lasting = prepared?.notifyDirectory ?? lastingDirectory(command, containerName)
   if (lasting !== undefined) checkLasting(lasting)
   const directory = new PrivateDirectory(path, lasting)
-  const cgroup = await findCgroup()
   const launch = await planLaunch(
     command,
     {
@@ -45,12 +42,11 @@ export async function planContainer(
       notifyDirectory: directory.notifyDirectory,
       privateDirectory: directory.path,
       containerName,
-      cgroupParent: cgroup,
       selinux: isSelinuxEnabled(),
     },
     prepared,
   )
-  return { command, launch, directory, cgroup }
+  return { command, launch, directory, cgroup: facts.cgroupParent }
 }
 
 // A container that is created now and started later has the directory's path in its configuration.

@@ -20,7 +20,7 @@ export async function removeNotedContainer(
 ): Promise<void> {
   if (!directory.isOurs()) return
   const container = readState(directory.path)?.container
-  if (container !== undefined) await remove(container.name, container.remove, env)
+  if (container !== undefined) await removeFound(container.name, container.remove, env)
 }
 
 /**

@@ -1,10 +1,12 @@
 import { join } from 'node:path'
 import { parseEngineCommand } from '../engines/engine-command.js'
+import { examineEngine } from '../engines/engine-problem.js'
 import { BridgeError } from './bridge-error.js'
 import { type ContainerPlan, planContainer } from './container-plan.js'
 import { type ContainerSockets, takeSockets } from './container-sockets.js'
 import { type HostEnvironment, readHostEnvironment } from './host-environment.js'
 import { keepDescriptors } from './keep-descriptors.js'
+import { checkSockets } from './operator-notes.js'
 import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
 import type { RunOptions } from './run-options.js'
 import { type StartConditions, startConditions } from './start-conditions.js'
@@ -23,6 +25,8 @@ export interface PreparedRun {
   /** `undefined` for a command that is no known engine's. */
   readonly plan: ContainerPlan | undefined
   readonly directory: PrivateDirectory
+  /** For the one who wrote the command. */
+  readonly warnings: readonly string[]
   /** How many descriptors the container may store. */
   readonly storeLimit: number
   /** What the payload is told of its service manager, with paths as they are on the host. */
@@ -37,11 +41,20 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   const sockets = takeSockets()
   keepDescriptors()
   const identity = unitIdentity(options.unit)
-  const settings = await readUnitSettings(identity, host.passedOn, ANSWER_MS)
+  const command = parseEngineCommand(options.command)
+  if (command !== undefined && !options.print) checkSockets(command, sockets)
+  const [settings, report] = await Promise.all([
+    readUnitSettings(identity, host.passedOn, ANSWER_MS),
+    // A command that is only shown has no need of an engine.
+    command === undefined || options.print
+      ? undefined
+      : examineEngine(command, { env: host.passedOn }),
+  ])
+  if (report?.problem !== undefined)
+    throw new BridgeError('ERR_BRIDGE_FAILED', report.problem.message)
   if (options.mainPid) checkMainPid(settings)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
   const storeLimit = storeLimitOf(options, host, settings)
-  const command = parseEngineCommand(options.command)
   // What is only shown, and what is started another time, is meant for a unit.
   const isForUnit = options.print || command?.verb === 'create' || host.notifySocket !== undefined
   const variables = variablesOf(isForUnit, host, storeLimit)
@@ -53,7 +66,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
       variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
       fdNames: sockets.names,
       unit: identity.id,
-      findCgroup: () => cgroupForContainer(identity, settings, command, host.passedOn),
+      cgroupParent: cgroupForContainer(identity, settings, command, report?.cgroupDriver),
     }))
   const directory = plan?.directory ?? new PrivateDirectory(path)
   return {
@@ -65,6 +78,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     conditions: startConditions(identity, settings),
     plan,
     directory,
+    warnings: [...(report?.warnings ?? []), ...(plan?.launch.warnings ?? [])],
     storeLimit,
     variables: withSocket(variables, directory.socketPath),
   }

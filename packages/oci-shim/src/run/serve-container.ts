@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { setSubreaper } from '@sdbridge/syscalls'
+import type { Launch } from '../engines/launch.js'
 import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child, resolveProgram } from './child-process.js'
 import { childVariables } from './child-variables.js'
@@ -12,7 +13,7 @@ import { removeLeftovers, removeNotedContainer } from './leftovers.js'
 import { logsCommand } from './logs-command.js'
 import { openProxy } from './open-proxy.js'
 import { tell } from './operator-log.js'
-import { checkSockets, tellNotes } from './operator-notes.js'
+import { tellNotes } from './operator-notes.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
 import type { SignalInbox } from './signal-inbox.js'
@@ -26,7 +27,6 @@ const DRAIN_MS = 5000
 /** Starts what was planned, and stays until it has ended and nothing of it is left. */
 export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox): Promise<number> {
   const { directory, host, identity, options, plan } = prepared
-  checkSockets(prepared)
   tellNotes(prepared)
   resolveProgram(plan?.launch.file ?? options.command[0] ?? '', host.passedOn)
   directory.checkIsFree()
@@ -46,11 +46,17 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     const isCreated = plan?.launch.verb === 'create'
     const ending = isCreated ? await startChild(prepared).ended : await serve(prepared, inbox)
     directory.remove()
+    if (plan !== undefined && isGoneFor(plan.launch)) directory.removeLasting()
     return endAs(ending)
   } finally {
     directory.remove()
     process.off('exit', removeDirectory)
   }
+}
+
+// runc and crun start a container once. To docker and podman, the one that was started is still there.
+function isGoneFor({ engine, verb }: Launch): boolean {
+  return verb === 'start' && (engine === 'runc' || engine === 'crun')
 }
 
 async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
@@ -75,7 +81,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     const child = startChild(prepared)
     endOnFault(prepared, child)
     for (const socket of prepared.sockets.fds) socket.close()
-    const ended = child.ended.then((client) => end?.after(client) ?? client)
+    const ended: Promise<Ending> = child.ended.then((client) => end?.after(client) ?? client)
     const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
     const graceSec = stopGraceSec(timeoutStopSec)
     const stopping = new ContainerStop({ launch, child, env, graceSec, ended })

@@ -1,13 +1,11 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { EngineCommand } from '../engines/engine-command.js'
-import { runCommand } from './command-outcome.js'
 import { tell } from './operator-log.js'
 import type { UnitIdentity } from './unit-identity.js'
 import type { UnitSettings } from './unit-settings.js'
 
 const ROOT = '/sys/fs/cgroup'
-const ANSWER_MS = 10_000
 
 /**
  * The unit's cgroup, if a container's may be made below it: then the service manager ends the container whatever becomes of this
@@ -15,21 +13,17 @@ const ANSWER_MS = 10_000
  *
  * @returns As in /proc/self/cgroup.
  */
-export async function cgroupForContainer(
+export function cgroupForContainer(
   { unit, cgroup }: UnitIdentity,
   { delegate }: UnitSettings,
-  command: EngineCommand,
-  env: NodeJS.ProcessEnv,
-): Promise<string | undefined> {
+  { engine }: EngineCommand,
+  driver: string | undefined,
+): string | undefined {
   const isUnified = existsSync(join(ROOT, 'cgroup.controllers'))
-  if (unit === undefined || cgroup === undefined || delegate !== true || !isUnified)
-    return undefined
-  const { engine, file, globals } = command
-  if (engine !== 'docker' && engine !== 'nerdctl') return cgroup
-  // The other driver asks systemd for a scope in a slice, which a unit is not.
-  const args = [...globals, 'info', '--format', '{{.CgroupDriver}}']
-  const { stdout } = await runCommand({ file, args }, env, ANSWER_MS)
-  return stdout.trim() === 'cgroupfs' ? cgroup : undefined
+  if (unit === undefined || delegate !== true || !isUnified) return undefined
+  // docker's other driver asks systemd for a scope in a slice, which a unit is not. podman and the runtimes have ways of their own.
+  const takesPath = engine === 'docker' || engine === 'nerdctl' ? driver === 'cgroupfs' : true
+  return takesPath ? cgroup : undefined
 }
 
 /**

@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 count = int(sys.argv[2])
 listener = socket.socket()
@@ -27,12 +28,15 @@ def let_end():
                     pass
             except BlockingIOError:
                 pass
+        time.sleep(0.005)
 
 
 threading.Thread(target=let_end, daemon=True).start()
 sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 sender.connect(sys.argv[1])
-for number in range(count):
+
+
+def send(number):
     lingering = socket.create_connection(listener.getsockname())
     peer, _ = listener.accept()
     peer.setblocking(False)
@@ -46,6 +50,15 @@ for number in range(count):
         pass
     peers.append(peer)
     socket.send_fds(sender, [b"ERRNO=%d" % number], [lingering.fileno()])
+    # The receiver may have been quicker, and then it is this close that blocks.
     lingering.close()
+
+
+threads = [threading.Thread(target=send, args=[number]) for number in range(count)]
+for thread in threads:
+    thread.start()
+    thread.join(0.2)
+for thread in threads:
+    thread.join()
 print("sent", flush=True)
 threading.Event().wait()

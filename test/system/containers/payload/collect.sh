@@ -9,7 +9,7 @@ set -euo pipefail
 main() {
   local folder=$1 name
   shift
-  mkdir -p "$folder"/{usr/{bin,sbin,lib,lib64},dev,proc,sys,run,tmp,etc}
+  mkdir -p "$folder"/{usr/{bin,sbin,lib,lib64},dev,proc,sys,run,tmp,etc,control}
   chmod 1777 "$folder/tmp"
   cd "$folder"
   # On Debian 12 too: it is merged.

@@ -17,7 +17,8 @@ import subprocess
 import sys
 import time
 
-ENDING = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGUSR1", "SIGRTMIN+3"]
+# As the first process of a container it gets no signal that it does not ask for.
+SIGNALS = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGUSR2", "SIGABRT", "SIGRTMIN+3"]
 
 
 class Remote:
@@ -25,11 +26,11 @@ class Remote:
         self.files = {}
         self.barriers = {}
         self.receiver = None
-        self.exit_on_signal = True
+        self.outlived = []
         self.test = socket.socket(socket.AF_UNIX)
         self.test.connect(address)
         self.tell({"name": name, "pid": os.getpid(), "uid": os.getuid()})
-        for signal_name in ENDING:
+        for signal_name in SIGNALS:
             signal.signal(number_of(signal_name), self.take_signal)
 
     def serve(self):
@@ -47,8 +48,9 @@ class Remote:
         self.test.sendall(json.dumps(message).encode() + b"\n")
 
     def take_signal(self, number, _frame):
-        self.tell({"signal": next(name for name in ENDING if number_of(name) == number)})
-        if self.exit_on_signal:
+        name = next(name for name in SIGNALS if number_of(name) == number)
+        self.tell({"signal": name})
+        if name not in self.outlived:
             os._exit(0)
 
     # What it sends.
@@ -160,6 +162,10 @@ class Remote:
         done = subprocess.run(argv, env={**os.environ, **env}, input=stdin.encode(), capture_output=True, check=False)
         return {"code": done.returncode, "stdout": done.stdout.decode(), "stderr": done.stderr.decode()}
 
+    def start(self, argv):
+        """Starts a program that goes on; its pid."""
+        return subprocess.Popen(argv).pid
+
     def sleep(self, ms):
         time.sleep(ms / 1000)
 
@@ -175,9 +181,9 @@ class Remote:
     def write(self, text, to):
         os.write(to, text.encode())
 
-    def hold_on_signals(self):
-        """From now on a signal is told and nothing more."""
-        self.exit_on_signal = False
+    def outlive(self, signals):
+        """From now on these signals are told and nothing more."""
+        self.outlived = signals
 
     def exit(self, code):
         os._exit(code)

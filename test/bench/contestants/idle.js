@@ -1,0 +1,4 @@
+// A program that does nothing, until SIGTERM.
+process.stdout.write('ready\n')
+const timer = setInterval(() => {}, 2 ** 30)
+process.once('SIGTERM', () => clearInterval(timer))

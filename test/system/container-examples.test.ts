@@ -1,0 +1,283 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import { ContainerHost } from './containers/container-host.js'
+import {
+  blockOfPage,
+  type CopiedUnit,
+  unitOfExample,
+  unitOfPage,
+} from './containers/copied-units.js'
+import { expectNothingLeft, type Inventory, takeInventory } from './containers/leftovers.js'
+import { UserManager } from './containers/user-manager.js'
+import { installContainerExample, installSdbridge } from './install-container-example.js'
+import { Machine } from './machine/machine.js'
+import { describeOnEachSystemd } from './machines.js'
+import { inside, repositoryBind } from './repository.js'
+
+const LONGEST_TEST_MS = 120_000
+const GET = inside('test/system/fixtures/get.mjs')
+const IMAGE = 'registry.example/web:1'
+
+describeOnEachSystemd('examples/container-runc, its files as they are', (machine) => {
+  beforeAll(() => installSdbridge(machine()))
+
+  test('is started by its socket, watched, reloaded and stopped, and leaves nothing', async () => {
+    await installContainerExample(machine())
+    expect(await machine().show('web.service', 'ActiveState')).toEqual({ ActiveState: 'inactive' })
+    const { stdout } = await machine().run(machine().nodePath, [GET, 'http://127.0.0.1:8080/'])
+    expect(stdout).toBe('Hello from process 1, user 65534\n')
+    await machine().waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
+    await expectToBeReloadedAndStopped(machine(), 'web.service')
+    await machine().systemctl('stop', 'web.socket')
+    const { stdout: containers } = await machine().run('runc', ['list', '--quiet'])
+    expect(containers).toBe('')
+  })
+})
+
+describe.skipIf(inject('newestRoot') === undefined)('units that somebody may copy', () => {
+  let machine: Machine
+  let host: ContainerHost
+  let before: Inventory
+  let units: string[] = []
+
+  beforeAll(async () => {
+    machine = await Machine.boot({ root: inject('newestRoot')!, binds: [repositoryBind] })
+    host = await ContainerHost.prepare(machine, ['docker', 'podman', 'runc', 'crun'])
+    await installSdbridge(machine)
+    await host.importImage(IMAGE, 'payload', ['CMD ["/payload/c-service"]'])
+    await host.runOnce()
+    // Rootless podman asks for it.
+    await machine.systemctl('start', 'dbus.service')
+    before = await takeInventory(host)
+  }, LONGEST_TEST_MS)
+
+  afterEach(async () => {
+    if (units.length > 0) {
+      const running = units.filter((name) => /^[^/]+\.(?:service|socket)$/.test(name))
+      await machine.run('systemctl', ['stop', ...running], { allowFailure: true })
+      await machine.run('sh', ['-c', 'cd /run/systemd/system && rm -r "$@"', 'sh', ...units])
+      await machine.systemctl('daemon-reload')
+    }
+    units = []
+    await expectNothingLeft(host, before)
+  }, LONGEST_TEST_MS)
+
+  afterAll(() => machine?.halt())
+
+  const install = async (...copied: CopiedUnit[]): Promise<void> => {
+    for (const { name, text } of copied) {
+      units.push(name)
+      await machine.writeUnit(name, text)
+    }
+  }
+
+  /** A bundle where the guide's units have it, with the payload of the other engines' image. */
+  const makeBundle = async (engine: 'runc' | 'crun'): Promise<void> => {
+    const config = await host.bundleTemplate(engine)
+    Object.assign(config.process, { terminal: false, args: ['/payload/c-service'] })
+    config.root.path = '/srv/images/payload'
+    await machine.run('mkdir', ['-p', '/srv/web'])
+    await writeFile(machine.path('/srv/web/config.json'), JSON.stringify(config))
+  }
+
+  describe('docs/guide/containers.md', { timeout: LONGEST_TEST_MS }, () => {
+    const unit = (having: string): CopiedUnit => unitOfPage('containers.md', having)
+
+    test('docker', async () => {
+      await install(unit('docker run'))
+      await expectConversation(machine, 'web.service')
+    })
+
+    test('podman, with its socket', async () => {
+      await install(unit('--network none'), unit('ListenStream=8080'))
+      await start(machine, 'web.service')
+      await machine.waitForOutput('web.service', 'watchdog 1 of 10000000 us, 1 descriptors')
+      await expectToBeReloadedAndStopped(machine, 'web.service')
+    })
+
+    test('runc, with its socket', async () => {
+      await makeBundle('runc')
+      await install(unit('runc run'), unit('ListenStream=8080'))
+      await start(machine, 'web.service')
+      await machine.waitForOutput('web.service', 'watchdog 1 of 10000000 us, 1 descriptors')
+      await expectToBeReloadedAndStopped(machine, 'web.service')
+    })
+
+    test('crun, which gets back what its payload has stored', async () => {
+      await makeBundle('crun')
+      await install(unit('crun run'))
+      await expectConversation(machine, 'web-crun.service')
+      expect(machine.output('web-crun.service')).toContain('us, 1 descriptors')
+    })
+
+    test('podman, as a user', async () => {
+      const { name, text } = unit('rootless')
+      const user = await UserManager.start(machine)
+      await user.importImage(IMAGE, '/srv/images/payload', 'CMD ["/payload/c-service"]')
+      await user.writeUnit(name, text)
+      await user.systemctl('start', name)
+      await user.systemctl('reload', name)
+      await expect.poll(() => user.systemctl('show', '-PStatusText', name)).toBe('reloaded\n')
+      expect(await user.systemctl('show', '-PNFileDescriptorStore', name)).toBe('1\n')
+      await user.systemctl('stop', name)
+      expect(await user.systemctl('show', '-PResult', name)).toBe('success\n')
+      expect(await user.run('podman', 'ps', '--all', '--quiet')).toBe('')
+      await user.end()
+    })
+  })
+
+  describe('docs/guide/quadlet.md', { timeout: LONGEST_TEST_MS }, () => {
+    const unit = (having: string): CopiedUnit => unitOfPage('quadlet.md', having)
+
+    beforeAll(async () => {
+      const { name, text } = unit('[Container]')
+      await machine.run('mkdir', ['-p', '/etc/containers/systemd'])
+      await writeFile(machine.path(join('/etc/containers/systemd', name)), text)
+    })
+
+    /** As systemd starts it, which has no generators in this machine. */
+    const generate = async (): Promise<void> => {
+      units.push('web.service')
+      const generator = '/usr/lib/systemd/system-generators/podman-system-generator'
+      await machine.run(generator, ['/run/systemd/system', '/tmp/early', '/tmp/late'])
+      await machine.run('rm', ['-r', '/run/systemd/system/multi-user.target.wants'])
+      await machine.systemctl('daemon-reload')
+    }
+
+    test('a drop-in for the generated unit', async () => {
+      await generate()
+      await install(unit('sdbridge run'))
+      units.push('web.service.d')
+      await expectConversation(machine, 'web.service')
+    })
+
+    test('the commands that write the drop-in', async () => {
+      await generate()
+      await machine.run('sh', ['-ec', blockOfPage('quadlet.md', 'sh', 'printf')])
+      const file = '/etc/systemd/system/web.service.d/sdbridge.conf'
+      const written = await readFile(machine.path(file), 'utf8')
+      await machine.run('rm', ['-r', dirname(file)])
+      expect(`# ${file}\n${written}`).toBe(unit('sdbridge run').text)
+    })
+  })
+
+  describe('examples', { timeout: LONGEST_TEST_MS }, () => {
+    beforeAll(async () => {
+      await machine.run('sh', ['-ec', MAKE_NODE_IMAGES], { timeoutMs: LONGEST_TEST_MS })
+    }, LONGEST_TEST_MS)
+
+    test('container-docker', async () => {
+      await build('docker', 'Dockerfile')
+      await install(unitOfExample('container-docker', 'web.service'))
+      await start(machine, 'web.service')
+      const { StatusText: status } = await machine.show('web.service', 'StatusText')
+      expect(status).toBe('Serving on port 8080')
+      // The machine has no network from which a published port could be reached.
+      const get = `fetch('http://127.0.0.1:8080').then(async (it) => console.log(await it.text()))`
+      const { stdout } = await machine.run('docker', ['exec', 'web', 'node', '--eval', get])
+      expect(stdout.trim()).toBe('Hello from process 1, user 1000')
+      await expectToBeReloadedAndStopped(machine, 'web.service')
+    })
+
+    test('container-podman', async () => {
+      await build('podman', 'Containerfile')
+      await install(unitOfExample('container-podman', 'web.service'))
+      await install(unitOfExample('container-podman', 'web.socket'))
+      await machine.systemctl('start', 'web.socket')
+      const { stdout } = await machine.run('node', [GET, 'http://127.0.0.1:8080/'])
+      expect(stdout.trim()).toBe('Hello from process 1, user 1000')
+      await machine.waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
+      await expectToBeReloadedAndStopped(machine, 'web.service')
+    })
+
+    test('container-runc, with crun in its place', async () => {
+      await machine.run('node', [inside('examples/container-runc/make-bundle.js'), '/srv/web'])
+      const { name, text } = unitOfExample('container-runc', 'web.service')
+      await install({ name, text: text.replace('runc run', 'crun run') })
+      await install(unitOfExample('container-runc', 'web.socket'))
+      await machine.systemctl('start', 'web.socket')
+      const { stdout } = await machine.run('node', [GET, 'http://127.0.0.1:8080/'])
+      expect(stdout.trim()).toBe('Hello from process 1, user 65534')
+      await machine.waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
+      await expectToBeReloadedAndStopped(machine, 'web.service')
+    })
+
+    /** As the example's README says it, with the packages of this repository: there is no registry here. */
+    const build = async (engine: 'docker' | 'podman', file: string): Promise<void> => {
+      const folder = inside(`examples/container-${engine}`)
+      await machine.run('sh', ['-ec', BUILD, engine, folder, file], {
+        env: { DOCKER_BUILDKIT: '0' },
+        timeoutMs: LONGEST_TEST_MS,
+      })
+    }
+  })
+})
+
+/** A payload in C with libsystemd is ready, watched, stores a descriptor, reloads, and is there again when the bridge was killed. */
+async function expectConversation(machine: Machine, unit: string): Promise<void> {
+  await start(machine, unit)
+  expect(await machine.show(unit, 'ActiveState', 'StatusText')).toEqual({
+    ActiveState: 'active',
+    StatusText: 'written in C',
+  })
+  await machine.waitFor(unit, { NFileDescriptorStore: '1' })
+  expect(machine.output(unit)).toContain('watchdog 1 of 10000000 us')
+  await machine.waitForOutput(unit, 'barrier 1')
+
+  const { MainPID: pid = '' } = await machine.show(unit, 'MainPID')
+  await machine.run('kill', ['-KILL', pid])
+  await machine.waitFor(unit, { NRestarts: '1', ActiveState: 'active' }, { timeoutMs: 30_000 })
+  await expectToBeReloadedAndStopped(machine, unit)
+}
+
+/** Starts it; a failure tells what the unit wrote. */
+async function start(machine: Machine, unit: string): Promise<void> {
+  await machine.systemctl('start', unit).catch((error: Error) => {
+    throw new Error(`${error.message}\n${machine.output(unit)}`, { cause: error })
+  })
+}
+
+async function expectToBeReloadedAndStopped(machine: Machine, unit: string): Promise<void> {
+  const { WatchdogTimestampMonotonic: last } = await machine.show(unit)
+  await expect
+    .poll(async () => (await machine.show(unit))['WatchdogTimestampMonotonic'], { timeout: 30_000 })
+    .not.toBe(last)
+  await machine.systemctl('reload', unit)
+  await expect
+    .poll(async () => (await machine.show(unit))['StatusText'], { timeout: 30_000 })
+    .toMatch(/^[Rr]eloaded/)
+  await machine.systemctl('stop', unit)
+  expect(await machine.show(unit, 'ActiveState', 'Result')).toEqual({
+    ActiveState: 'inactive',
+    Result: 'success',
+  })
+}
+
+/** `node:24-slim`, as far as examples need it, for docker and podman. */
+const MAKE_NODE_IMAGES = `
+image=/srv/images/node
+bash ${inside('test/system/containers/payload/collect.sh')} $image /usr/bin/node
+mkdir $image/usr/share
+cp --recursive /usr/share/nodejs $image/usr/share
+echo 'node:x:1000:1000::/:/bin/sh' >>$image/etc/passwd
+tar -C $image -c . | docker import - node:24-slim
+tar -C $image -c . | podman import - docker.io/library/node:24-slim
+`
+
+const BUILD = `
+engine=$0
+mkdir -p /tmp/context/node_modules/@sdbridge
+cd /tmp/context
+for each in listen-fds notify syscalls; do
+  cp --recursive --dereference ${inside('packages')}/$each node_modules/@sdbridge
+  rm -rf node_modules/@sdbridge/$each/node_modules
+done
+debug=$(dirname "$(readlink -f ${inside('packages/notify/node_modules/debug')})")
+cp --recursive "$debug/debug" "$debug/ms" node_modules
+cp "$1/server.mjs" .
+grep '^RUN npm install @sdbridge/' "$1/$2"
+sed 's/^RUN npm install .*/COPY node_modules node_modules/' "$1/$2" >"$2"
+"$engine" build --network none --tag web --file "$2" .
+rm -r /tmp/context
+`
