@@ -30,7 +30,7 @@ describeContainers(
           container: quitting(engine),
         })
         const payload = await service.startReady()
-        await payload.holdOnSignals()
+        await payload.outlive('SIGTERM', 'SIGQUIT')
         const stopped = service.systemctl('stop')
         await expect.poll(() => payload.signals, { timeout: 20_000 }).toContain('SIGQUIT')
         // It goes on until it has done what it has to.
@@ -53,7 +53,7 @@ describeContainers(
             settings: `KillMode=${killMode}\nTimeoutStopSec=16`,
           })
           const payload = await service.startReady()
-          await payload.holdOnSignals()
+          await payload.outlive('SIGTERM', 'SIGQUIT')
           await service.systemctl('stop')
           await payload.ended
           expect(payload.signals).toContain('SIGTERM')
@@ -69,7 +69,7 @@ describeContainers(
     scenario('stop', 'an exit code of the payload’s own at the end', async (host, engine) => {
       const service = await BridgedService.write(host, engine, 'last-code')
       const payload = await service.startReady()
-      await payload.holdOnSignals()
+      await payload.outlive('SIGTERM', 'SIGQUIT')
       const stopped = service.systemctl('stop')
       await expect.poll(() => payload.signals, { timeout: 20_000 }).toEqual(['SIGTERM'])
       await payload.exit(7)
