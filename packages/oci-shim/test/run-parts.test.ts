@@ -91,24 +91,37 @@ describe('a file name for a unit', () => {
 })
 
 describe('the extension of the start timeout', () => {
-  test('goes on until the container is there', async () => {
+  test('goes on until the container is there, and is then taken back', async () => {
     const extend = vi.fn<(usec: number) => void>()
+    const withdraw = vi.fn<() => void>()
     let isOver = false
     const pull = new PullExtension({
       limitMs: 1e9,
       delayMs: 1,
       intervalMs: 1,
       extend,
+      withdraw,
       isOver: () => isOver,
     })
     await vi.waitFor(() => expect(extend.mock.calls.length).toBeGreaterThan(2))
     expect(extend).toHaveBeenCalledWith(30_000_000)
+    expect(withdraw).not.toHaveBeenCalled()
     isOver = true
     await new Promise((resolve) => setTimeout(resolve, 50))
     const { length } = extend.mock.calls
     await new Promise((resolve) => setTimeout(resolve, 50))
     expect(extend.mock.calls).toHaveLength(length)
+    pull.look()
+    expect(withdraw).toHaveBeenCalledOnce()
     pull.end()
+  })
+
+  test('that was not needed is not taken back', () => {
+    const withdraw = vi.fn<() => void>()
+    const extend = vi.fn<(usec: number) => void>()
+    const pull = new PullExtension({ limitMs: 1e9, extend, withdraw, isOver: () => true })
+    pull.look()
+    expect(withdraw).not.toHaveBeenCalled()
   })
 
   test('ends at its limit, and asks for no more than what is left', async () => {
@@ -118,6 +131,7 @@ describe('the extension of the start timeout', () => {
       delayMs: 1,
       intervalMs: 1,
       extend,
+      withdraw: () => {},
       isOver: () => false,
     })
     await new Promise((resolve) => setTimeout(resolve, 300))
@@ -136,6 +150,7 @@ describe('the extension of the start timeout', () => {
       delayMs: 1,
       intervalMs: 1,
       extend,
+      withdraw: () => {},
       isOver: () => false,
     })
     await new Promise((resolve) => setTimeout(resolve, 50))

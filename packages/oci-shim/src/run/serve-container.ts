@@ -16,6 +16,7 @@ import { tell } from './operator-log.js'
 import { tellNotes } from './operator-notes.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
+import type { PullExtension } from './pull-extension.js'
 import type { SignalInbox } from './signal-inbox.js'
 import { writeState } from './state-file.js'
 import { stopGraceSec } from './stop-grace.js'
@@ -70,9 +71,13 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   })
 
   let isReady = false
+  let hasStatus = false
   let stop: ContainerStop | undefined
-  const proxy = openProxy(prepared, ({ ready, extendTimeoutUsec }) => {
+  let pull: PullExtension | undefined
+  const proxy = openProxy(prepared, ({ ready, status, extendTimeoutUsec }) => {
     isReady ||= ready === true
+    hasStatus ||= status !== undefined
+    pull?.look()
     if (extendTimeoutUsec !== undefined) stop?.extend(extendTimeoutUsec)
   })
   try {
@@ -96,7 +101,11 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
         logsSince: (sec) => logsCommand(plan.command, plan.launch.container.name, sec),
       })
     const isStarted = (): boolean => launch === undefined || isThere(launch) || child.hasEnded
-    const pull = extendWhilePulling(prepared, () => isReady || stopping.isStopping || isStarted())
+    pull = extendWhilePulling(
+      prepared,
+      () => isReady || stopping.isStopping || isStarted(),
+      () => hasStatus,
+    )
     answerSignals(prepared, inbox, { child, proxy, stop: stopping, ended })
 
     const ending = await ended
