@@ -47,8 +47,8 @@ export function serveGroup(setting) {
     name: 'serve',
     title: 'Serving: requests of an adopted server beside a bound one',
     method:
-      `${requests.toLocaleString('en')} requests to a server of node:http over ${CONNECTIONS} connections that are kept, on a unix socket, by a client of Node that ` +
-      'is at work on the other processor. The time of a request, the client’s part included: 1 is what adopting should have.',
+      `${requests.toLocaleString('en')} requests to a server of node:http over ${CONNECTIONS} connections that are kept, on a unix socket, by a client of Node. ` +
+      'The processor time of the server for a request, the kernel’s part included: 1 is what adopting should have.',
     unit: 'ns',
     contestants: contestants((way) =>
       withServer(setting, way, 'stays', async (server, path) => {
@@ -56,7 +56,7 @@ export function serveGroup(setting) {
         const words = [LOAD, path, requests, CONNECTIONS].map(String)
         const outcome = await workshop.start(process.execPath, words).outcome()
         await server.stop().end()
-        return { time: (outcome?.wall ?? Number.NaN) / requests }
+        return { time: (outcome?.cpu ?? Number.NaN) / requests }
       }),
     ),
   }

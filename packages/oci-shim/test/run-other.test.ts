@@ -11,7 +11,7 @@ import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { payload } from './run/bundle.js'
 import { startedWith, tellingStart } from './run/start-state.js'
-import { BridgedUnit, SDBRIDGE } from './run/unit.js'
+import { BASE, BridgedUnit, ENVIRONMENT, SDBRIDGE } from './run/unit.js'
 
 describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other command', () => {
   test('what it notifies arrives, and it is said that the engine is not known', async () => {
@@ -31,7 +31,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     // More than the kernel keeps for a receiver that does not read (net.unix.max_dgram_qlen).
     const texts = Array.from({ length: 100 }, (_, index) => `X_NUMBER=${index}`)
     const command = ['run', '--', ...payload(...texts.map((each) => `send:${each}`), 'pid')]
-    const env = { ...process.env, NOTIFY_SOCKET: address.path }
+    const env = { ...ENVIRONMENT, NOTIFY_SOCKET: address.path }
     const bridge = spawn(process.execPath, [SDBRIDGE, ...command], { env, stdio: 'pipe' })
     const ended = once(bridge, 'exit')
     const [pid] = (await once(bridge.stdout.setEncoding('utf8'), 'data')) as [string]
@@ -100,7 +100,11 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
   test('its environment says what the manager says to it, and nothing that is for the bridge', async () => {
     const own = { MAINPID: '1', INVOCATION_ID: 'abc', SYSTEMD_EXEC_PID: '9', MINE: 'kept' }
     const unit = new BridgedUnit(payload('env', 'send:READY=1'), {
-      env: { PATH: process.env['PATH'], XDG_RUNTIME_DIR: process.env['XDG_RUNTIME_DIR'], ...own },
+      env: {
+        PATH: process.env['PATH'],
+        RUNTIME_DIRECTORY: ENVIRONMENT['RUNTIME_DIRECTORY'],
+        ...own,
+      },
       watchdogMs: 60_000,
     })
     await unit.service.start()
@@ -150,6 +154,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     const script = `trap '' PIPE USR2; ulimit -Sn 777; exec '${launcher}' run -- "$@"`
     const { stdout } = spawnSync('sh', ['-c', script, 'sh', ...tellingStart('true')], {
       encoding: 'utf8',
+      env: ENVIRONMENT,
     })
     const { limits, signals } = startedWith(stdout)
     expect(limits.find((line) => line.startsWith('Max open files'))).toMatch(/^Max open files 777 /)
@@ -158,7 +163,7 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
   })
 
   test('without a service manager it runs, and it is said that nobody listens', () => {
-    const { NOTIFY_SOCKET: _, ...env } = process.env
+    const { NOTIFY_SOCKET: _, ...env } = ENVIRONMENT
     const run = sdbridge(['run', '--', ...payload('env', 'exit:4')], env)
     expect(run.status).toBe(4)
     expect(run.stderr).toContain('NOTIFY_SOCKET is not set')
@@ -209,17 +214,9 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
   })
 
   test('--main-pid is refused where it cannot work', () => {
-    const run = spawnSync(
-      'setpriv',
-      [
-        '--reuid=65534',
-        '--clear-groups',
-        process.execPath,
-        SDBRIDGE,
-        ...['run', '--main-pid', '--', 'true'],
-      ],
-      { encoding: 'utf8' },
-    )
+    const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : []
+    const words = [...asNobody, process.execPath, SDBRIDGE, 'run', '--main-pid', '--', 'true']
+    const run = spawnSync(words[0]!, words.slice(1), { encoding: 'utf8', env: ENVIRONMENT })
     expect(run.status).toBe(2)
     expect(run.stderr).toContain('not root')
   })
@@ -231,12 +228,11 @@ function other(command: readonly string[], runOptions: readonly string[] = []): 
 
 function sdbridge(
   args: readonly string[],
-  env = process.env,
+  env = ENVIRONMENT,
 ): ReturnType<typeof spawnSync> & { stdout: string; stderr: string } {
   return spawnSync(process.execPath, [SDBRIDGE, ...args], { encoding: 'utf8', env })
 }
 
 function leavesNothing({ name }: BridgedUnit): void {
-  for (const base of ['/run/sdbridge', `${process.env['XDG_RUNTIME_DIR'] ?? ''}/sdbridge`])
-    expect(existsSync(join(base, name))).toBe(false)
+  expect(existsSync(join(BASE, name))).toBe(false)
 }

@@ -153,7 +153,6 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
   test('a container that was created before is started by the unit, and its bridge is at the same place', async () => {
     const id = `test-${process.pid}-${(count += 1)}`
     onTestFinished(() => void spawnSync('runc', ['delete', '--force', id]))
-    onTestFinished(() => void spawnSync('rm', ['-r', `/run/sdbridge/containers/runc-${id}`]))
     const bundle = makeBundle(['on:TERM send:STOPPING=1;exit:0', 'send:READY=1', 'forever'])
     const create = ['run', '--', 'runc', 'create', '--bundle', bundle, id]
     const created = spawnSync(process.execPath, [SDBRIDGE, ...create], { stdio: 'ignore' })
@@ -163,6 +162,7 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     await unit.service.stop()
     expect(await unit.ended).toEqual([0, null])
     expect(unit.notifications).toEqual([{ ready: true }, { stopping: true }])
+    expect(existsSync(`/run/sdbridge/containers/runc-${id}`)).toBe(false)
     leavesNothing(unit)
   })
 

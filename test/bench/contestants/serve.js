@@ -2,7 +2,11 @@
 import { createServer } from 'node:http'
 
 const [way = '', path = '', stays = ''] = process.argv.slice(2)
-const server = createServer((_request, response) => response.end('hello'))
+let cpuBefore = cpu()
+const server = createServer(({ url }, response) => {
+  if (url === '/start') cpuBefore = cpu()
+  response.end(url === '/end' ? String(cpu() - cpuBefore) : 'hello')
+})
 
 /** @type {Record<string, () => unknown>} */
 const ways = {
@@ -23,8 +27,7 @@ const ways = {
 }
 
 server.once('listening', () => {
-  const { user, system } = process.cpuUsage()
-  process.stdout.write(`${JSON.stringify({ cpu: (user + system) * 1000 })}\n`)
+  process.stdout.write(`${JSON.stringify({ cpu: cpu() })}\n`)
   if (stays === '') server.close()
 })
 process.once('SIGTERM', () => {
@@ -32,3 +35,9 @@ process.once('SIGTERM', () => {
   server.closeAllConnections()
 })
 await ways[way]?.()
+
+/** In nanoseconds, with the kernel's part. */
+function cpu() {
+  const { user, system } = process.cpuUsage()
+  return (user + system) * 1000
+}

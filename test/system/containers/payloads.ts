@@ -56,6 +56,11 @@ export class Payloads {
     return (this.#arrived.get(name)?.length ?? 0) > 0
   }
 
+  /** Those that nobody has asked for are of no interest any more. */
+  forget(name: string): void {
+    this.#arrived.delete(name)
+  }
+
   async #accept(connection: Socket): Promise<void> {
     // A killed payload resets its connection: an end like any other.
     connection.on('error', () => connection.destroy())

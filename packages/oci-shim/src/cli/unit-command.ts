@@ -12,8 +12,8 @@ export const HELP = `Usage: sdbridge unit [options] IMAGE [ARGUMENT...]
 Prints a unit that runs a container under sdbridge, ready to install, with absolute paths and the
 reason of each setting.
 
-  sdbridge unit nginx > /etc/systemd/system/nginx.service
-  systemctl daemon-reload && systemctl enable --now nginx
+  sdbridge unit registry.example/web:1 > /etc/systemd/system/web.service
+  systemctl daemon-reload && systemctl enable --now web
 
 Options:
   --engine ENGINE  docker, podman, runc or crun; default: runc for a directory with a config.json,

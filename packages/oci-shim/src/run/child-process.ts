@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants as fsConstants, statSync } from 'node:fs'
+import { accessSync, constants as fsConstants, existsSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { type Signal, signalNumber, type StartState, withSoftFileLimit } from '@sdbridge/syscalls'
 import type { Command } from '../engines/launch.js'
@@ -75,7 +75,7 @@ export function resolveProgram(file: string, env: NodeJS.ProcessEnv): string {
   const candidates = path.split(delimiter).map((directory) => join(directory || '.', file))
   const found = candidates.find((each) => isExecutable(each))
   if (found !== undefined) return found
-  const useless = candidates.find((each) => statSync(each, { throwIfNoEntry: false })?.isFile())
+  const useless = candidates.find((each) => isFile(each))
   if (useless !== undefined) return checkExecutable(useless)
   throw new BridgeError(
     'ERR_BRIDGE_NOT_FOUND',
@@ -85,7 +85,7 @@ export function resolveProgram(file: string, env: NodeJS.ProcessEnv): string {
 
 function checkExecutable(file: string): string {
   if (isExecutable(file)) return file
-  if (statSync(file, { throwIfNoEntry: false }) === undefined) {
+  if (!existsSync(file)) {
     throw new BridgeError(
       'ERR_BRIDGE_NOT_FOUND',
       `${file} does not exist: install it, or correct its path`,
@@ -100,6 +100,15 @@ function checkExecutable(file: string): string {
 function isExecutable(file: string): boolean {
   try {
     accessSync(file, fsConstants.X_OK)
+    return isFile(file)
+  } catch {
+    return false
+  }
+}
+
+// A directory of PATH that this user may not read holds nothing for it.
+function isFile(file: string): boolean {
+  try {
     return statSync(file).isFile()
   } catch {
     return false

@@ -68,6 +68,15 @@ export class PrivateDirectory {
     removeIfEmpty(dirname(this.path))
   }
 
+  /** Removes a container socket's directory that outlives units, when the container does not. */
+  removeLasting(): void {
+    if (dirname(this.notifyDirectory) === this.path) return
+    rmSync(dirname(this.notifyDirectory), { recursive: true, force: true })
+    const all = dirname(dirname(this.notifyDirectory))
+    if (directoriesIn(all).length === 0) rmSync(all, { recursive: true, force: true })
+    removeIfEmpty(dirname(all))
+  }
+
   #removeOwn(): void {
     const stats = lstatSync(this.path, { throwIfNoEntry: false })
     if (stats !== undefined) {

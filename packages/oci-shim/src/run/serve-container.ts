@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { setSubreaper } from '@sdbridge/syscalls'
+import type { Launch } from '../engines/launch.js'
 import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child, resolveProgram } from './child-process.js'
 import { childVariables } from './child-variables.js'
@@ -45,11 +46,17 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     const isCreated = plan?.launch.verb === 'create'
     const ending = isCreated ? await startChild(prepared).ended : await serve(prepared, inbox)
     directory.remove()
+    if (plan !== undefined && isGoneFor(plan.launch)) directory.removeLasting()
     return endAs(ending)
   } finally {
     directory.remove()
     process.off('exit', removeDirectory)
   }
+}
+
+// runc and crun start a container once. To docker and podman, the one that was started is still there.
+function isGoneFor({ engine, verb }: Launch): boolean {
+  return verb === 'start' && (engine === 'runc' || engine === 'crun')
 }
 
 async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
@@ -74,7 +81,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     const child = startChild(prepared)
     endOnFault(prepared, child)
     for (const socket of prepared.sockets.fds) socket.close()
-    const ended = child.ended.then((client) => end?.after(client) ?? client)
+    const ended: Promise<Ending> = child.ended.then((client) => end?.after(client) ?? client)
     const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
     const graceSec = stopGraceSec(timeoutStopSec)
     const stopping = new ContainerStop({ launch, child, env, graceSec, ended })

@@ -1,10 +1,24 @@
 import { randomBytes } from 'node:crypto'
 import { once } from 'node:events'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type ManagerError, Service, type ServiceOptions } from '@sdbridge/manager'
 import { onTestFinished } from 'vitest'
 
 export const SDBRIDGE: string = fileURLToPath(new URL('../../bin/sdbridge.js', import.meta.url))
+
+const IS_ROOT = process.getuid?.() === 0
+/** Where bridges have their directories: root's own place, or one made for these tests. */
+export const BASE: string = IS_ROOT
+  ? '/run/sdbridge'
+  : mkdtempSync(join(tmpdir(), 'sdbridge-test-'))
+if (!IS_ROOT) process.once('exit', () => rmSync(BASE, { recursive: true, force: true }))
+/** This process' environment for a bridge. */
+export const ENVIRONMENT: NodeJS.ProcessEnv = IS_ROOT
+  ? process.env
+  : { ...process.env, RUNTIME_DIRECTORY: BASE }
 
 type End = [code: number | null, signal: NodeJS.Signals | null]
 
@@ -28,6 +42,7 @@ export class BridgedUnit {
     this.service = new Service({
       command: [process.execPath, SDBRIDGE, 'run', '--unit', this.name, ...runOptions, ...command],
       output: 'pipe',
+      env: ENVIRONMENT,
       ...rest,
     })
     this.service.on('notification', (assignments) => this.notifications.push(assignments))
