@@ -1,0 +1,152 @@
+import { chmod, mkdir, writeFile } from 'node:fs/promises'
+import { expect } from 'vitest'
+import { BridgedService } from './containers/bridged-service.js'
+import type { ContainerHost } from './containers/container-host.js'
+import type { Container, EngineName } from './containers/container.js'
+import { describeContainers } from './containers/describe-containers.js'
+import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
+
+describeContainers(
+  'systemctl stop',
+  (scenario) => {
+    scenario('stop', 'the image’s STOPSIGNAL, and no other signal', async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'quits', {
+        settings: TELLS_ENDING,
+        container: quitting(engine),
+      })
+      const payload = await service.startReady()
+      await service.systemctl('stop')
+      await payload.ended
+      expect(payload.signals).toEqual(['SIGQUIT'])
+      await waitForEnding(service, 'success exited 0')
+    })
+
+    scenario(
+      'stop',
+      'KillMode=control-group: STOPSIGNAL comes beside SIGTERM',
+      async (host, engine) => {
+        const service = await BridgedService.write(host, engine, 'all-told', {
+          settings: `KillMode=control-group\n${TELLS_ENDING}`,
+          container: quitting(engine),
+        })
+        const payload = await service.startReady()
+        await payload.outlive('SIGTERM', 'SIGQUIT')
+        const stopped = service.systemctl('stop')
+        await expect.poll(() => payload.signals, { timeout: 20_000 }).toContain('SIGQUIT')
+        // It goes on until it has done what it has to.
+        await payload.send('STATUS=writing it down')
+        await service.waitFor({ ActiveState: 'deactivating', StatusText: 'writing it down' })
+        await payload.exit(0)
+        await stopped
+        // Of podman, SIGTERM has ended conmon as well, and conmon alone knew the exit code.
+        const isKnown = engine !== 'podman'
+        await waitForEnding(service, isKnown ? 'success exited 0' : 'success killed TERM')
+      },
+    )
+
+    for (const killMode of ['mixed', 'control-group']) {
+      scenario(
+        'stop',
+        `KillMode=${killMode}: a payload that ignores it is ended by its engine before TimeoutStopSec=`,
+        async (host, engine) => {
+          const service = await BridgedService.write(host, engine, `deaf-${killMode}`, {
+            settings: `KillMode=${killMode}\nTimeoutStopSec=16`,
+          })
+          const payload = await service.startReady()
+          await payload.outlive('SIGTERM', 'SIGQUIT')
+          await service.systemctl('stop')
+          await payload.ended
+          expect(payload.signals).toContain('SIGTERM')
+          await service.waitForOutput('s after SIGTERM, and is killed')
+          const { Result } = await service.show('Result')
+          // Not `timeout`, which would be the service manager's own SIGKILL of the bridge.
+          expect(Result).toBe('signal')
+          expect(await host.machine.log()).not.toMatch(new RegExp(`${service.unit}: .*timed out`))
+        },
+      )
+    }
+
+    scenario('stop', 'an exit code of the payload’s own at the end', async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'last-code')
+      const payload = await service.startReady()
+      await payload.outlive('SIGTERM', 'SIGQUIT')
+      const stopped = service.systemctl('stop')
+      await expect.poll(() => payload.signals, { timeout: 20_000 }).toEqual(['SIGTERM'])
+      await payload.exit(7)
+      await stopped
+      expect(await service.show('ActiveState', 'Result', 'ExecMainCode', 'ExecMainStatus')).toEqual(
+        {
+          ActiveState: 'failed',
+          Result: 'exit-code',
+          ExecMainCode: '1',
+          ExecMainStatus: '7',
+        },
+      )
+    })
+  },
+  { prepare: addQuittingImage },
+)
+
+describeContainers('an image that takes long to fetch', (scenario) => {
+  scenario(
+    'pull',
+    'the start timeout is extended until the container is there',
+    async (host) => {
+      const docker = await writeStallingDocker(host)
+      const service = await BridgedService.write(host, 'docker', 'pulled', {
+        settings: 'TimeoutStartSec=15',
+      })
+      const [, ...rest] = await service.engineCommand()
+      await service.writeDropIn(
+        `ExecStart=\nExecStart=${[...host.sdbridge, 'run', '--', docker, ...rest].join(' ')}`,
+      )
+      try {
+        await service.systemctl('start', '--no-block')
+        await service.waitFor({ StatusText: PULL_STATUS })
+        // Past the time that the unit file gives it.
+        await host.machine.run('sleep', ['17'])
+        expect(await service.show('ActiveState', 'StatusText')).toEqual({
+          ActiveState: 'activating',
+          StatusText: PULL_STATUS,
+        })
+      } finally {
+        await host.machine.run('sh', ['-c', 'kill -CONT "$(cat /run/docker.pid)"'])
+      }
+      const payload = await service.payload()
+      await payload.send('READY=1\nSTATUS=there')
+      await service.waitFor({ ActiveState: 'active', SubState: 'running', StatusText: 'there' })
+    },
+    ['docker'],
+  )
+})
+
+const PULL_STATUS = 'Waiting for docker to pull the image or to create the container'
+
+/** Of an image, or of a bundle, that is to be stopped by SIGQUIT. */
+function quitting(engine: EngineName): Partial<Container> {
+  if (engine === 'docker' || engine === 'podman') return { image: 'quits' }
+  return {
+    edit: (config) => {
+      config.annotations = {
+        ...config.annotations,
+        'org.opencontainers.image.stopSignal': 'SIGQUIT',
+      }
+    },
+  }
+}
+
+async function addQuittingImage(host: ContainerHost): Promise<void> {
+  await host.importImage('quits', 'payload', ['STOPSIGNAL SIGQUIT'])
+}
+
+/** A docker client that stops dockerd before it asks it for a container, as a registry that does not answer would. */
+async function writeStallingDocker({ machine }: ContainerHost): Promise<string> {
+  await mkdir(machine.path('/srv/stalling'), { recursive: true })
+  const file = '/srv/stalling/docker'
+  await writeFile(
+    machine.path(file),
+    '#!/bin/sh\n[ "$1" = run ] && kill -STOP "$(cat /run/docker.pid)"\nexec /usr/bin/docker "$@"\n',
+  )
+  await chmod(machine.path(file), 0o755)
+  return file
+}
