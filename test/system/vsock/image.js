@@ -1,6 +1,6 @@
 // @ts-check
 import { execFile } from 'node:child_process'
-import { copyFile, cp, mkdir, realpath, rm } from 'node:fs/promises'
+import { copyFile, cp, mkdir, readFile, realpath, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -8,6 +8,9 @@ import { repositoryPath } from '../repository.js'
 
 const HERE = fileURLToPath(new URL('.', import.meta.url))
 const execute = promisify(execFile)
+
+// The largest of what is in the root file system for tests of containers. The guest has it all in memory, twice while it boots.
+const LEFT_OUT = ['containerd', 'docker-cli', 'docker.io', 'netavark', 'podman', 'runc']
 
 /**
  * Makes an initial RAM file system: two archives, one behind the other, and the kernel unpacks both.
@@ -19,23 +22,44 @@ const execute = promisify(execFile)
 export async function makeImage(image, root, kernel) {
   const files = `${image}.files`
   try {
-    await pack(image, root, ['bin', 'etc', 'lib', 'lib64', 'sbin', 'usr'])
+    const leftOut = `${files}/left-out`
+    await mkdir(files)
+    await writeFile(leftOut, await filesOf(root, LEFT_OUT))
+    await pack(image, root, ['bin', 'etc', 'lib', 'lib64', 'sbin', 'usr'], leftOut)
     await collect(join(files, 'guest'), kernel)
     for (const name of ['dev', 'proc', 'run', 'sys', 'tmp']) await mkdir(join(files, name))
-    await pack(image, files, ['.'])
+    await pack(image, files, ['.'], leftOut)
   } finally {
     await rm(files, { recursive: true, force: true })
   }
 }
 
 /**
+ * What dpkg has installed of packages, a path in each line as find(1) would print it. A suite may not have all of them.
+ *
+ * @param {string} root
+ * @param {string[]} packages
+ */
+async function filesOf(root, packages) {
+  const lists = await Promise.all(
+    packages.map((name) =>
+      readFile(join(root, 'var/lib/dpkg/info', `${name}.list`), 'utf8').catch(() => ''),
+    ),
+  )
+  return lists.join('').replaceAll(/^\//gm, '')
+}
+
+/**
  * @param {string} image
  * @param {string} folder
  * @param {string[]} names
+ * @param {string} leftOut a file with the paths of files that do not go in; folders do
  */
-async function pack(image, folder, names) {
-  const script = 'image=$0 && find "$@" | busybox cpio --quiet -o -H newc >>"$image"'
-  await execute('/bin/sh', ['-c', script, image, ...names], { cwd: folder })
+async function pack(image, folder, names, leftOut) {
+  const script =
+    'image=$0 left_out=$1 && shift && { find "$@" -type d && find "$@" ! -type d | grep -vxFf "$left_out"; } |' +
+    ' busybox cpio --quiet -o -H newc >>"$image"'
+  await execute('/bin/sh', ['-c', script, image, leftOut, ...names], { cwd: folder })
 }
 
 /**
