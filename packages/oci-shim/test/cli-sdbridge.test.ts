@@ -87,6 +87,8 @@ describe('a mistake on the command line: one line, a hint, and exit status 2', (
     [['run', '--container-directory', '/proc/x', 'true'], 'run', "'/proc/x'"],
     [['run', '--unit', 'a/b', 'true'], 'run', "'a/b'"],
     [['cleanup', 'web'], 'cleanup', "'web'"],
+    [['cleanup', '--unit', ''], 'cleanup', "''"],
+    [['cleanup', '--unit', 'a/b'], 'cleanup', "'a/b'"],
     [['cleanup', '--nonsense'], 'cleanup', "'--nonsense'"],
     [['version', 'x'], 'version', "'x'"],
     [['unit'], 'unit', 'image'],

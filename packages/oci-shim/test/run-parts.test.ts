@@ -82,6 +82,8 @@ describe('a file name for a unit', () => {
     'a,b.service',
     '../etc',
     '.',
+    // A base joined with it would be the base.
+    '',
     `${'x'.repeat(200)}.service`,
   ])('of %j is short, has no sign with a meaning, and is nobody else’s', (id) => {
     const name = fileNameOf(id)

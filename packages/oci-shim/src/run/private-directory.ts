@@ -124,7 +124,7 @@ export function fileNameOf(id: string): string {
     .replaceAll(/[^\w.-]/g, '-')
     .replace(/^[.-]+/, '')
     .slice(0, 48)
-  if (plain === id) return id
+  if (plain === id && id !== '') return id
   return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
 
