@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DatagramSocket, RECORD_START_STATE } from '@sdbridge/syscalls'
+import { DatagramSocket, RECORD_START_STATE, signalNumber } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -79,8 +79,11 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
   test.each([
     ['SIGINT', 6],
     ['SIGUSR2', 2],
+    [signalNumber('SIGRTMIN'), 4],
   ] as const)('%s is its to handle', async (signal, code) => {
-    const unit = other(payload('on:USR2 exit:2', 'on:INT exit:6', 'send:READY=1', 'forever'))
+    const unit = other(
+      payload('on:USR2 exit:2', 'on:INT exit:6', 'on:RTMIN exit:4', 'send:READY=1', 'forever'),
+    )
     await unit.service.start()
     process.kill(unit.pid, signal)
     expect(await unit.ended).toEqual([code, null])
