@@ -1,4 +1,6 @@
+import { getFileLimit, setFileLimit } from '@sdbridge/syscalls'
 import { describe, expect, test, vi } from 'vitest'
+import { runCommand } from '../dist/run/command-outcome.js'
 import { fileNameOf } from '../dist/run/private-directory.js'
 import { PullExtension } from '../dist/run/pull-extension.js'
 import { stopGraceSec } from '../dist/run/stop-grace.js'
@@ -68,6 +70,22 @@ describe('what systemctl says of a unit', () => {
     [Infinity, 2_592_000],
   ])('with %d seconds for its stop, the container has %d', (timeout, grace) => {
     expect(stopGraceSec(timeout)).toBe(grace)
+  })
+})
+
+describe('a command of the engine', () => {
+  test('that there is no room for is one that fails', async () => {
+    const args = ['x'.repeat(4 * 1024 * 1024)]
+    const outcome = await runCommand({ file: 'true', args }, process.env, 10_000)
+    expect(outcome).toEqual({ code: undefined, stdout: '', reason: 'spawn E2BIG' })
+  })
+
+  test('without a descriptor to read it by is one that fails', async () => {
+    const limit = getFileLimit()
+    setFileLimit({ soft: 3, hard: limit.hard })
+    const outcome = runCommand({ file: 'true', args: [] }, process.env, 10_000)
+    setFileLimit(limit)
+    expect(await outcome).toMatchObject({ code: undefined, stdout: '' })
   })
 })
 
