@@ -73,7 +73,7 @@ export class PrivateDirectory {
     if (dirname(this.notifyDirectory) === this.path) return
     rmSync(dirname(this.notifyDirectory), { recursive: true, force: true })
     const all = dirname(dirname(this.notifyDirectory))
-    if (directoriesIn(all).length === 0) rmSync(all, { recursive: true, force: true })
+    removeIfEmpty(all)
     removeIfEmpty(dirname(all))
   }
 
@@ -104,6 +104,20 @@ export function sharedDirectory(): string {
     'there is no directory for the container socket: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set; ' +
       'set RuntimeDirectory= in the unit',
   )
+}
+
+/** Whether somebody receives at a socket. */
+export function isServed(path: string): boolean {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false
+  const probe = new DatagramSocket('unix')
+  try {
+    probe.connect({ family: 'unix', path })
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'
+  } finally {
+    probe.close()
+  }
 }
 
 /** The names of the directories in a base. */
@@ -172,21 +186,8 @@ function foreign(path: string): BridgeError {
   )
 }
 
-function isServed(path: string): boolean {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false
-  const probe = new DatagramSocket('unix')
-  try {
-    probe.connect({ family: 'unix', path })
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'
-  } finally {
-    probe.close()
-  }
-}
-
 function removeIfEmpty(base: string): void {
-  if (base !== '/run/sdbridge' && !base.endsWith('/sdbridge')) return
+  if (!/\/sdbridge(?:\/containers)?$/.test(base)) return
   try {
     rmdirSync(base)
   } catch {

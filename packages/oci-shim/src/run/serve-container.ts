@@ -9,7 +9,7 @@ import { removalOf, removeContainer, removeContainerNow } from './container-remo
 import { ContainerStop, isThere } from './container-stop.js'
 import { type Ending, endAs } from './ending.js'
 import { extendWhilePulling } from './extend-while-pulling.js'
-import { removeLeftovers, removeNotedContainer } from './leftovers.js'
+import { inspectCommand, removeLeftovers, removeNotedContainer } from './leftovers.js'
 import { logsCommand } from './logs-command.js'
 import { openProxy } from './open-proxy.js'
 import { tell } from './operator-log.js'
@@ -36,10 +36,11 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     await removeLeftovers(plan.command, plan.launch, identity.id, host.passedOn)
   if (inbox.isStopped) return endAs({ signal: 'SIGTERM' })
 
+  // Where it cannot be made, it is another's, who may be at work in it.
+  directory.make()
   const removeDirectory = (): void => directory.remove()
   process.once('exit', removeDirectory)
   try {
-    directory.make()
     // podman does that itself, below the cgroup that it finds itself in.
     if (plan?.cgroup !== undefined && plan.launch.engine !== 'podman')
       makeRoomForContainer(plan.cgroup)
@@ -67,7 +68,14 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   writeState(directory.path, {
     unit: identity.id,
     invocation: host.invocation,
-    container: launch && { name: launch.container.name, remove: removalOf(launch) },
+    container: plan && {
+      name: plan.launch.container.name,
+      inspect:
+        plan.launch.verb === 'start'
+          ? undefined
+          : inspectCommand(plan.command, plan.launch.container.name),
+      remove: removalOf(plan.launch),
+    },
   })
 
   let isReady = false
