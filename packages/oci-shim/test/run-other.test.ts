@@ -216,6 +216,40 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     )
   })
 
+  test.each([['--senders', 'init'], ['--main-pid']])(
+    '%s is refused for what has no first process that is known',
+    (...option) => {
+      const run = sdbridge(['run', ...option, '--', 'true'])
+      expect(run.status).toBe(2)
+      expect(run.stderr).toContain(option.join(' '))
+    },
+  )
+
+  test.skipIf(!works('unshare', '--pid', '--cgroup', '--fork', 'true'))(
+    'two runs by hand are told apart, even where both are process 1',
+    () => {
+      const words = [
+        '--pid',
+        '--cgroup',
+        '--fork',
+        process.execPath,
+        SDBRIDGE,
+        'run',
+        '--print',
+        '--',
+      ]
+      const [first, second] = [1, 2].map(
+        () =>
+          spawnSync('unshare', [...words, 'docker', 'run', 'image'], {
+            encoding: 'utf8',
+            env: ENVIRONMENT,
+          }).stdout,
+      )
+      expect(first).toContain('--label io.sdbridge.unit=')
+      expect(first).not.toBe(second)
+    },
+  )
+
   test('--main-pid is refused where it cannot work', () => {
     const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : []
     const words = [...asNobody, process.execPath, SDBRIDGE, 'run', '--main-pid', '--', 'true']
