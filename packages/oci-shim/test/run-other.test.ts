@@ -205,6 +205,31 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     expect(readdirSync('/run')).toEqual(before)
   })
 
+  test('a client that takes its time to create a container hears of a stop', async () => {
+    // Podman's part is played, as a pull that never ends is: it has a container of no name, and an answer to what it is asked.
+    const directory = temporaryDirectory()
+    const file = join(directory, 'podman')
+    const script = `#!/bin/sh
+case "$1" in
+  create) trap 'exit 7' TERM; echo pulling; for i in $(seq 600); do sleep 0.1; done ;;
+  info) echo '{"host":{}}' ;;
+  container) exit 1 ;;
+esac
+`
+    writeFileSync(file, script, { mode: 0o755 })
+    const env = { ...ENVIRONMENT, RUNTIME_DIRECTORY: directory, XDG_RUNTIME_DIR: directory }
+    const name = `test-${process.pid}`
+    const words = ['run', '--', file, 'create', '--name', name, 'image']
+    const bridge = spawn(process.execPath, [SDBRIDGE, ...words], { env, stdio: 'pipe' })
+    onTestFinished(() => void bridge.kill('SIGKILL'))
+    const ended = once(bridge, 'exit')
+    await once(bridge.stdout, 'data')
+    bridge.kill('SIGTERM')
+    expect(await ended).toEqual([7, null])
+    for (const base of ['/run/sdbridge', join(directory, 'sdbridge')])
+      expect(existsSync(join(base, 'containers', `podman-${name}`))).toBe(false)
+  })
+
   test('a socket unit with docker is refused in one line', async () => {
     const unit = new BridgedUnit(['docker', 'run', '--rm', 'image'], {
       sockets: [{ listen: '127.0.0.1:0', name: 'web' }],

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { setSubreaper } from '@sdbridge/syscalls'
+import { setSubreaper, type Signal } from '@sdbridge/syscalls'
 import type { Launch } from '../engines/launch.js'
 import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child, resolveProgram } from './child-process.js'
@@ -46,9 +46,10 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
       makeRoomForContainer(plan.cgroup)
     await plan?.launch.prepare()
     const isCreated = plan?.launch.verb === 'create'
-    const ending = isCreated ? await startChild(prepared).ended : await serve(prepared, inbox)
+    const ending = isCreated ? await create(prepared, inbox) : await serve(prepared, inbox)
     directory.remove()
-    if (plan !== undefined && isGoneFor(plan.launch)) directory.removeLasting()
+    const isOver = isCreated ? ending.code !== 0 : plan !== undefined && isGoneFor(plan.launch)
+    if (isOver) directory.removeLasting()
     return endAs(ending)
   } finally {
     directory.remove()
@@ -59,6 +60,14 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
 // runc and crun start a container once. To docker and podman, the one that was started is still there.
 function isGoneFor({ engine, verb }: Launch): boolean {
   return verb === 'start' && (engine === 'runc' || engine === 'crun')
+}
+
+// There is no container to stop yet: a pull, say, is the client's to end.
+async function create(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
+  const child = startChild(prepared)
+  const passOn = (signal: Signal): void => child.kill(signal)
+  inbox.open({ onStop: passOn, onAbort: passOn, onPassOn: passOn, onSummary: passOn })
+  return await child.ended
 }
 
 async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
