@@ -229,6 +229,12 @@ describe('sdbridge unit', () => {
     expect(stdout).toContain('\nDelegate=yes\n')
   })
 
+  test('a name with a colon, after which RuntimeDirectory= has the name of a link', () => {
+    const { stdout } = sdbridge(['unit', '--name', 'a:b', bundle()], { PATH: programs('runc') })
+
+    expect(stdout).toContain('\nRuntimeDirectory=sdbridge-a-b\n')
+  })
+
   test('one of the two units', () => {
     const env = { PATH: programs('podman') }
     const args = ['--engine', 'podman', '--socket', '8080', '--socket', '/run/web.sock', 'web']
