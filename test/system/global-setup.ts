@@ -3,13 +3,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
 import { scenarioTable } from './containers/scenario-table.js'
-import { missingRequirements, skipOrFail } from './machine/requirements.js'
+import { missingForContainers, missingRequirements, skipOrFail } from './machine/requirements.js'
 import { ensureRootfs } from './machine/rootfs.js'
 
 declare module 'vitest' {
   interface ProvidedContext {
     /** Why no machine can be booted here; empty when one can. */
     missingRequirements: string[]
+    /** Why no containers can be run here, beside that. */
+    missingForContainers: string[]
     /** The root file system with the newest systemd; undefined when none could be made. */
     newestRoot: string | undefined
     /** The file in which tests of containers write down what became of them. */
@@ -24,6 +26,9 @@ declare module 'vitest' {
 export async function setup(project: TestProject): Promise<void> {
   const missing = await missingRequirements()
   project.provide('missingRequirements', missing)
+  const forContainers = await missingForContainers()
+  project.provide('missingForContainers', forContainers)
+  if (missing.length === 0) skipOrFail(forContainers)
   project.provide('newestRoot', skipOrFail(missing) ? undefined : await newestRoot())
   results = mkdtempSync(join(tmpdir(), 'sdbridge-scenarios-'))
   writeFileSync(join(results, 'lines'), '')

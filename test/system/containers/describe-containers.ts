@@ -35,8 +35,12 @@ export function describeContainers(
   options: HostOptions = {},
 ): void {
   const isMissing = inject('missingRequirements').length > 0
-  describeOn('newest', inject('newestRoot'), PLACES.slice(0, 4), name, body, options)
-  describeOn('host', isMissing ? undefined : '/', ['runc on host'], name, body, options)
+  const roots =
+    inject('missingForContainers').length > 0
+      ? {}
+      : { newest: inject('newestRoot'), host: isMissing ? undefined : '/' }
+  describeOn('newest', roots.newest, PLACES.slice(0, 4), name, body, options)
+  describeOn('host', roots.host, ['runc on host'], name, body, options)
 }
 
 function describeOn(

@@ -21,6 +21,18 @@ export async function missingRequirements() {
 }
 
 /**
+ * What this machine lacks beside that to run containers: their files are made of its own, and on its
+ * own systemd they are run by its runc.
+ *
+ * @returns {Promise<string[]>}
+ */
+export async function missingForContainers() {
+  const missing = await missingOf(['cc', 'runc', 'busybox', '/usr/bin/python3'])
+  if (missing.length === 0) return []
+  return [`For containers: ${missing.join(', ')}: install gcc, runc, busybox and python3.`]
+}
+
+/**
  * What to do about missing requirements: skip, and say so once on standard error. In CI, where
  * SDBRIDGE_REQUIRE_SYSTEM is 1, a skipped test would look like one that passed, so there it is an
  * error.
@@ -73,12 +85,17 @@ async function missingCommands() {
     'mount',
     'script',
   ]
+  const missing = await missingOf(names)
+  if (missing.length === 0) return undefined
+  return `Missing commands: ${missing.join(', ')}: install util-linux, bsdutils, mount and bash.`
+}
+
+/** @param {string[]} names of commands */
+async function missingOf(names) {
   const { stdout } = await shell(`for name in ${names.join(' ')}; do
     command -v "$name" >/dev/null || echo "$name"
   done`)
-  const missing = stdout.split('\n').filter((name) => name !== '')
-  if (missing.length === 0) return undefined
-  return `Missing commands: ${missing.join(', ')}: install util-linux, bsdutils, mount and bash.`
+  return stdout.split('\n').filter((name) => name !== '')
 }
 
 async function missingMounts() {
