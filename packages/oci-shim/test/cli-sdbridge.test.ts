@@ -87,6 +87,8 @@ describe('a mistake on the command line: one line, a hint, and exit status 2', (
     [['run', '--container-directory', '/proc/x', 'true'], 'run', "'/proc/x'"],
     [['run', '--unit', 'a/b', 'true'], 'run', "'a/b'"],
     [['cleanup', 'web'], 'cleanup', "'web'"],
+    [['cleanup', '--unit', ''], 'cleanup', "''"],
+    [['cleanup', '--unit', 'a/b'], 'cleanup', "'a/b'"],
     [['cleanup', '--nonsense'], 'cleanup', "'--nonsense'"],
     [['version', 'x'], 'version', "'x'"],
     [['unit'], 'unit', 'image'],
@@ -225,6 +227,12 @@ describe('sdbridge unit', () => {
 
     expect(stdout).toContain(`/runc run --bundle ${directory} web\n`)
     expect(stdout).toContain('\nDelegate=yes\n')
+  })
+
+  test('a name with a colon, after which RuntimeDirectory= has the name of a link', () => {
+    const { stdout } = sdbridge(['unit', '--name', 'a:b', bundle()], { PATH: programs('runc') })
+
+    expect(stdout).toContain('\nRuntimeDirectory=sdbridge-a-b\n')
   })
 
   test('one of the two units', () => {

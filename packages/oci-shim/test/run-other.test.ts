@@ -5,7 +5,7 @@ import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DatagramSocket, RECORD_START_STATE } from '@sdbridge/syscalls'
+import { DatagramSocket, RECORD_START_STATE, signalNumber } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test, vi } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -79,8 +79,11 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
   test.each([
     ['SIGINT', 6],
     ['SIGUSR2', 2],
+    [signalNumber('SIGRTMIN'), 4],
   ] as const)('%s is its to handle', async (signal, code) => {
-    const unit = other(payload('on:USR2 exit:2', 'on:INT exit:6', 'send:READY=1', 'forever'))
+    const unit = other(
+      payload('on:USR2 exit:2', 'on:INT exit:6', 'on:RTMIN exit:4', 'send:READY=1', 'forever'),
+    )
     await unit.service.start()
     process.kill(unit.pid, signal)
     expect(await unit.ended).toEqual([code, null])
@@ -202,6 +205,31 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     expect(readdirSync('/run')).toEqual(before)
   })
 
+  test('a client that takes its time to create a container hears of a stop', async () => {
+    // Podman's part is played, as a pull that never ends is: it has a container of no name, and an answer to what it is asked.
+    const directory = temporaryDirectory()
+    const file = join(directory, 'podman')
+    const script = `#!/bin/sh
+case "$1" in
+  create) trap 'exit 7' TERM; echo pulling; for i in $(seq 600); do sleep 0.1; done ;;
+  info) echo '{"host":{}}' ;;
+  container) exit 1 ;;
+esac
+`
+    writeFileSync(file, script, { mode: 0o755 })
+    const env = { ...ENVIRONMENT, RUNTIME_DIRECTORY: directory, XDG_RUNTIME_DIR: directory }
+    const name = `test-${process.pid}`
+    const words = ['run', '--', file, 'create', '--name', name, 'image']
+    const bridge = spawn(process.execPath, [SDBRIDGE, ...words], { env, stdio: 'pipe' })
+    onTestFinished(() => void bridge.kill('SIGKILL'))
+    const ended = once(bridge, 'exit')
+    await once(bridge.stdout, 'data')
+    bridge.kill('SIGTERM')
+    expect(await ended).toEqual([7, null])
+    for (const base of ['/run/sdbridge', join(directory, 'sdbridge')])
+      expect(existsSync(join(base, 'containers', `podman-${name}`))).toBe(false)
+  })
+
   test('a socket unit with docker is refused in one line', async () => {
     const unit = new BridgedUnit(['docker', 'run', '--rm', 'image'], {
       sockets: [{ listen: '127.0.0.1:0', name: 'web' }],
@@ -212,6 +240,40 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
       /^sdbridge: docker run: the unit has 1 socket\(s\).*web.*the run of podman, runc or crun.*\n$/,
     )
   })
+
+  test.each([['--senders', 'init'], ['--main-pid']])(
+    '%s is refused for what has no first process that is known',
+    (...option) => {
+      const run = sdbridge(['run', ...option, '--', 'true'])
+      expect(run.status).toBe(2)
+      expect(run.stderr).toContain(option.join(' '))
+    },
+  )
+
+  test.skipIf(!works('unshare', '--pid', '--cgroup', '--fork', 'true'))(
+    'two runs by hand are told apart, even where both are process 1',
+    () => {
+      const words = [
+        '--pid',
+        '--cgroup',
+        '--fork',
+        process.execPath,
+        SDBRIDGE,
+        'run',
+        '--print',
+        '--',
+      ]
+      const [first, second] = [1, 2].map(
+        () =>
+          spawnSync('unshare', [...words, 'docker', 'run', 'image'], {
+            encoding: 'utf8',
+            env: ENVIRONMENT,
+          }).stdout,
+      )
+      expect(first).toContain('--label io.sdbridge.unit=')
+      expect(first).not.toBe(second)
+    },
+  )
 
   test('--main-pid is refused where it cannot work', () => {
     const asNobody = process.getuid?.() === 0 ? ['setpriv', '--reuid=65534', '--clear-groups'] : []

@@ -1,4 +1,6 @@
+import { getFileLimit, setFileLimit } from '@sdbridge/syscalls'
 import { describe, expect, test, vi } from 'vitest'
+import { runCommand } from '../dist/run/command-outcome.js'
 import { fileNameOf } from '../dist/run/private-directory.js'
 import { PullExtension } from '../dist/run/pull-extension.js'
 import { stopGraceSec } from '../dist/run/stop-grace.js'
@@ -71,6 +73,22 @@ describe('what systemctl says of a unit', () => {
   })
 })
 
+describe('a command of the engine', () => {
+  test('that there is no room for is one that fails', async () => {
+    const args = ['x'.repeat(4 * 1024 * 1024)]
+    const outcome = await runCommand({ file: 'true', args }, process.env, 10_000)
+    expect(outcome).toEqual({ code: undefined, stdout: '', reason: 'spawn E2BIG' })
+  })
+
+  test('without a descriptor to read it by is one that fails', async () => {
+    const limit = getFileLimit()
+    setFileLimit({ soft: 3, hard: limit.hard })
+    const outcome = runCommand({ file: 'true', args: [] }, process.env, 10_000)
+    setFileLimit(limit)
+    expect(await outcome).toMatchObject({ code: undefined, stdout: '' })
+  })
+})
+
 describe('a file name for a unit', () => {
   test('is its own where that can be one', () => {
     expect(fileNameOf('web.service')).toBe('web.service')
@@ -82,6 +100,8 @@ describe('a file name for a unit', () => {
     'a,b.service',
     '../etc',
     '.',
+    // A base joined with it would be the base.
+    '',
     `${'x'.repeat(200)}.service`,
   ])('of %j is short, has no sign with a meaning, and is nobody else’s', (id) => {
     const name = fileNameOf(id)

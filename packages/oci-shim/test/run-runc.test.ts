@@ -243,6 +243,22 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     expect(existsSync(`/run/sdbridge/${unit.name}`)).toBe(false)
   })
 
+  test('a container that has the name of one that was left behind stays', async () => {
+    const unit = runc(['send:READY=1', 'forever'])
+    const id = `test-${process.pid}-${count}`
+    await unit.service.start()
+    process.kill(unit.pid, 'SIGKILL')
+    await unit.ended
+    spawnSync('runc', ['delete', '--force', id])
+    const bundle = makeBundle(['forever'])
+    spawnSync('runc', ['run', '--detach', '--bundle', bundle, id], { stdio: 'ignore' })
+    await unit.failsToStart()
+    expect(unit.output).toContain(`there is a container ${id} already`)
+    expect(cleanup(unit.name)).toMatchObject({ status: 0 })
+    const { stdout } = spawnSync('runc', ['list', '--quiet'], { encoding: 'utf8' })
+    expect(stdout.split('\n')).toContain(id)
+  })
+
   test('a second bridge of a unit is refused', async () => {
     const unit = runc(['on:TERM exit:0', 'send:READY=1', 'forever'])
     await unit.service.start()
@@ -262,7 +278,8 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     onTestFinished(() => void spawnSync('rm', ['-r', `/run/sdbridge/${unit.name}`]))
     writeFileSync(`/run/sdbridge/${unit.name}/file`, '')
     await unit.failsToStart()
-    expect(unit.output).toContain('remove it')
+    expect(await unit.ended).toEqual([125, null])
+    expect(unit.output).toMatch(/^sdbridge: .*remove it\n$/)
     expect(existsSync(`/run/sdbridge/${unit.name}/file`)).toBe(true)
   })
 })

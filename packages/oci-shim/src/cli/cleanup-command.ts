@@ -1,4 +1,5 @@
 import type { CleanupOptions } from '../run/run-options.js'
+import { checkedUnit } from './checked-unit.js'
 import { parseWords } from './parse-words.js'
 import { UsageError } from './usage-error.js'
 
@@ -26,7 +27,7 @@ export function parseCleanup(args: readonly string[]): CleanupOptions | 'help' {
   if (values.help === true) return 'help'
   const [word] = rest
   if (word !== undefined) throw new UsageError(`expected options only, found '${word}'`)
-  return { unit: values.unit }
+  return { unit: checkedUnit(values.unit) }
 }
 
 /** `sdbridge cleanup`. */

@@ -1,5 +1,6 @@
 import { posix } from 'node:path'
 import type { RunOptions } from '../run/run-options.js'
+import { checkedUnit } from './checked-unit.js'
 import { parseWords } from './parse-words.js'
 import { UsageError } from './usage-error.js'
 
@@ -57,7 +58,7 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
     containerDirectory: directoryOf(values['container-directory'] ?? '/run/notify'),
     timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
-    unit: values.unit === undefined ? undefined : unitOf(values.unit),
+    unit: checkedUnit(values.unit),
   }
 }
 
@@ -108,9 +109,4 @@ function directoryOf(text: string): string {
   throw new UsageError(
     `--container-directory must be an absolute path, below /, without : or , and not in /proc or /sys, not '${text}'`,
   )
-}
-
-function unitOf(text: string): string {
-  if (/^[\w:.\\@-]{1,255}$/.test(text)) return text
-  throw new UsageError(`--unit must be a name such as web.service, not '${text}'`)
 }

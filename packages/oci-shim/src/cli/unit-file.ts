@@ -60,7 +60,8 @@ export function serviceUnit(facts: UnitFacts): string {
       'SuccessExitStatus=143',
       'Restart=on-failure',
       "# For the container's notification socket; it goes with the unit.",
-      `RuntimeDirectory=sdbridge-${name}`,
+      // After a colon systemd takes the name of a link.
+      `RuntimeDirectory=sdbridge-${containerNameOf(name)}`,
       'RuntimeDirectoryMode=0700',
       ...(engine === 'docker'
         ? []

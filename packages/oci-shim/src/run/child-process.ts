@@ -46,7 +46,7 @@ export class Child {
         resolve({ code: code ?? undefined, signal: signal ?? undefined })
       })
       this.#process.on('error', () => {
-        // What could not be started has no pid; a signal that could not be sent is told to kill()'s caller.
+        // What could not be started has no pid.
       })
     })
     const { pid } = this.#process
@@ -63,8 +63,15 @@ export class Child {
     return this.#process.exitCode !== null || this.#process.signalCode !== null
   }
 
+  /** Sends it a signal. What has ended hears none, nor does what has become another user's (sudo). */
   kill(signal: Signal): void {
-    this.#process.kill(signalNumber(signal))
+    if (this.hasEnded) return
+    try {
+      // Not by its own method, which knows no real-time signals.
+      process.kill(this.pid, signalNumber(signal))
+    } catch {
+      // There is nobody to tell: what it does about a signal is its own affair.
+    }
   }
 }
 

@@ -1,4 +1,5 @@
-import { spawn } from 'node:child_process'
+import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import type { Readable } from 'node:stream'
 import type { Command } from '../engines/launch.js'
 
 /** What became of a command of the engine. */
@@ -10,7 +11,7 @@ export interface CommandOutcome {
   readonly reason: string
 }
 
-const MOST_OUTPUT = 64 * 1024
+const MOST_OUTPUT = 4 * 1024 * 1024
 
 /** Runs a command to its end, for `timeoutMs` at the most; `Infinity` waits. It never throws. */
 export function runCommand(
@@ -21,7 +22,9 @@ export function runCommand(
   return new Promise((resolve) => {
     const output = { stdout: '', stderr: '' }
     let isLate = false
-    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    const child = started(file, args, env)
+    if (child instanceof Error)
+      return resolve({ code: undefined, stdout: '', reason: child.message })
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (chunk: string) => {
         output[name] = (output[name] + chunk).slice(0, MOST_OUTPUT)
@@ -49,4 +52,22 @@ export function runCommand(
       )
     })
   })
+}
+
+// Where there is no memory, no descriptor, or no room for its arguments, Node throws, or gives a process without pipes.
+function started(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): ChildProcessByStdio<null, Readable, Readable> | Error {
+  try {
+    const child = spawn(file, args, { env, stdio: ['ignore', 'pipe', 'pipe'] })
+    if (Object.hasOwn(child, 'stdout')) return child
+    child.on('error', () => {
+      // It is told below.
+    })
+    return new Error(`${file} cannot be started: too many files are open`)
+  } catch (error) {
+    return error as Error
+  }
 }

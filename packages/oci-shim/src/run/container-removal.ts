@@ -16,7 +16,12 @@ export function removalOf({ container, engine, verb }: Launch): Command {
 export async function removeContainer(launch: Launch, env: NodeJS.ProcessEnv): Promise<void> {
   const { code, reason } = await runCommand(removalOf(launch), env, ANSWER_MS)
   if (code !== 0) tell(`the container ${launch.container.name} may be left behind: ${reason}`)
-  await removeMountpoints(launch.mountpoints)
+  try {
+    await removeMountpoints(launch.mountpoints)
+  } catch (error) {
+    // How the container has ended is worth more.
+    tell(`a mountpoint may be left behind: ${(error as Error).message}`)
+  }
 }
 
 /** The same at once, where this process cannot go on. */

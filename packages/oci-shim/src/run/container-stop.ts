@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, Launch } from '../engines/launch.js'
 import type { Child } from './child-process.js'
 import { runCommand } from './command-outcome.js'
+import { removalOf } from './container-removal.js'
 import { tell } from './operator-log.js'
 import { FOR_EVER_SEC } from './stop-grace.js'
 
@@ -56,7 +57,7 @@ export class ContainerStop {
   async kill(): Promise<void> {
     const { launch, child } = this.#options
     if (launch === undefined) child.kill('SIGKILL')
-    else await this.#run(launch.container.remove)
+    else if (!this.#hasEnded) await this.#run(removalOf(launch))
   }
 
   async #stop(signal: NodeJS.Signals): Promise<void> {
@@ -85,12 +86,12 @@ export class ContainerStop {
     }
   }
 
-  async #killContainer({ container }: Launch): Promise<void> {
-    const kill = container.stop(0).at(-1)
+  async #killContainer(launch: Launch): Promise<void> {
+    const kill = launch.container.stop(0).at(-1)
     if (kill !== undefined) await this.#run(kill)
     if (await this.#endsIn(CLIENT_MS)) return
     await this.#stopClient()
-    if (!this.#hasEnded) await this.#run(container.remove)
+    if (!this.#hasEnded) await this.#run(removalOf(launch))
   }
 
   // It has no container, or one that the engine does not know.

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { parseContainerPid } from '../engines/container-pid.js'
 import type { Launch } from '../engines/launch.js'
 import { isThere } from './container-stop.js'
@@ -12,14 +12,21 @@ export class InitPid {
   readonly #launch: Launch
   readonly #env: NodeJS.ProcessEnv
   readonly #mayAsk: boolean
+  /** A file that was there before, of which nobody knows whose pid is in it. */
+  readonly #stale: string | undefined
   #pid: number | undefined
   #isAsking = false
 
-  /** @param mayAsk Whether it is worth a command of the engine; otherwise it is told only where a file says it. */
+  /**
+   * To be made before the container is started.
+   *
+   * @param mayAsk Whether it is worth a command of the engine; otherwise it is told only where a file says it.
+   */
   constructor(launch: Launch, env: NodeJS.ProcessEnv, mayAsk: boolean) {
     this.#launch = launch
     this.#env = env
     this.#mayAsk = mayAsk
+    this.#stale = versionOf(launch.container.pidFile)
   }
 
   /** Our number for it; `undefined` until the engine has told. */
@@ -31,7 +38,7 @@ export class InitPid {
 
   #noted(): number | undefined {
     const { pidFile } = this.#launch.container
-    if (pidFile === undefined) return undefined
+    if (pidFile === undefined || versionOf(pidFile) === this.#stale) return undefined
     try {
       return parseContainerPid(readFileSync(pidFile, 'utf8'))
     } catch {
@@ -46,5 +53,14 @@ export class InitPid {
       if (code === 0) this.#pid = parseContainerPid(stdout)
     }
     setTimeout(() => (this.#isAsking = false), PAUSE_MS).unref()
+  }
+}
+
+function versionOf(file: string | undefined): string | undefined {
+  try {
+    const stats = file === undefined ? undefined : statSync(file, { bigint: true })
+    return stats && `${stats.ino} ${stats.ctimeNs}`
+  } catch {
+    return undefined
   }
 }

@@ -2,9 +2,10 @@ import { type EngineCommand, isSwitchedOn } from '../engines/engine-command.js'
 import { UNIT_LABEL } from '../engines/labels.js'
 import type { Command, Launch } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
-import { type CommandOutcome, runCommand } from './command-outcome.js'
+import { runCommand } from './command-outcome.js'
 import { tell } from './operator-log.js'
 import type { PrivateDirectory } from './private-directory.js'
+import { isServedContainer } from './served-container.js'
 import { readState } from './state-file.js'
 
 const ANSWER_MS = 20_000
@@ -19,8 +20,19 @@ export async function removeNotedContainer(
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
   if (!directory.isOurs()) return
-  const container = readState(directory.path)?.container
-  if (container !== undefined) await removeFound(container.name, container.remove, env)
+  const state = readState(directory.path)
+  const container = state?.container
+  if (container === undefined) return
+  // The one that was noted may have gone, and its name to somebody else.
+  if (container.inspect !== undefined) {
+    const { code, stdout, reason } = await runCommand(container.inspect, env, ANSWER_MS)
+    if (code === undefined) throw unanswered(container.inspect, reason)
+    if (code === 0 && unitOf(stdout) !== state?.unit) {
+      tell(`the container ${container.name} does not belong to ${state?.unit} any more, and stays`)
+      return
+    }
+  }
+  await removeFound(container.name, container.remove, env)
 }
 
 /**
@@ -38,12 +50,13 @@ export async function removeLeftovers(
   // What is to be started has been there before.
   if (verb === 'start') return
   const isRuntime = engine === 'runc' || engine === 'crun'
-  const inspect = isRuntime ? ['state', container.name] : ['container', 'inspect', container.name]
   const [listing, namesake] = await Promise.all([
     container.list === undefined ? undefined : runCommand(container.list, env, ANSWER_MS),
-    runCommand({ file, args: [...globals, ...inspect] }, env, ANSWER_MS),
+    runCommand(inspectCommand(command, container.name), env, ANSWER_MS),
   ])
-  if (listing !== undefined && listing.code !== 0) throw unanswered(command, listing)
+  if (listing !== undefined && listing.code !== 0) throw unanswered(command, listing.reason)
+  // Of one that is busy, an engine may say nothing for a time. Its name is taken all the same.
+  if (namesake.code === undefined) throw unanswered(command, namesake.reason)
   const isTaken = namesake.code === 0
   const isOurs = isTaken && unitOf(namesake.stdout) === unit
   if (isTaken && !isOurs && !isSwitchedOn(command, 'replace')) {
@@ -53,8 +66,10 @@ export async function removeLeftovers(
     )
   }
   const ids = listing?.stdout.split('\n').filter((line) => line !== '') ?? []
-  for (const id of ids)
+  for (const id of ids) {
+    if (await isServedContainer(command, id, env)) throw served(id, unit)
     await removeFound(id, { file, args: [...globals, 'rm', '--force', id] }, env)
+  }
   if (isOurs && isRuntime) await removeFound(container.name, container.remove, env)
 }
 
@@ -72,6 +87,21 @@ async function remove(name: string, command: Command, env: NodeJS.ProcessEnv): P
   )
 }
 
+/** Prints what tells whose a container is. */
+export function inspectCommand({ engine, file, globals }: EngineCommand, name: string): Command {
+  const isRuntime = engine === 'runc' || engine === 'crun'
+  const words = isRuntime ? ['state', name] : ['container', 'inspect', name]
+  return { file, args: [...globals, ...words] }
+}
+
+/** A container that has a bridge is not left behind, wherever that bridge has its directory. */
+export function served(id: string, unit: string): BridgeError {
+  return new BridgeError(
+    'ERR_BRIDGE_FAILED',
+    `another sdbridge serves the container ${id.slice(0, 64)} of ${unit}: there can be one in a unit; stop the unit, or end that process`,
+  )
+}
+
 /** The unit that a container says it belongs to, in what its engine says of it. */
 function unitOf(text: string): string | undefined {
   const parsed = JSON.parse(text) as Inspected | Inspected[]
@@ -84,7 +114,7 @@ interface Inspected {
   annotations?: Record<string, string>
 }
 
-function unanswered({ file }: EngineCommand, { reason }: CommandOutcome): BridgeError {
+function unanswered({ file }: Pick<Command, 'file'>, reason: string): BridgeError {
   return new BridgeError(
     'ERR_BRIDGE_FAILED',
     `${file} does not answer: ${reason}; its service must run, and this user may talk to it`,

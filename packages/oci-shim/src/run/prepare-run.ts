@@ -53,6 +53,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   if (report?.problem !== undefined)
     throw new BridgeError('ERR_BRIDGE_FAILED', report.problem.message)
   if (options.mainPid) checkMainPid(settings)
+  if (command === undefined) checkFirstProcess(options)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
   const storeLimit = storeLimitOf(options, host, settings)
   // What is only shown, and what is started another time, is meant for a unit.
@@ -82,6 +83,16 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     storeLimit,
     variables: withSocket(variables, directory.socketPath),
   }
+}
+
+// Of a command that is no known engine's, nothing tells it, and all messages would wait for it.
+function checkFirstProcess({ command, mainPid, senders }: RunOptions): void {
+  const option = senders === 'init' ? '--senders init' : mainPid ? '--main-pid' : undefined
+  if (option === undefined) return
+  throw new BridgeError(
+    'ERR_BRIDGE_USAGE',
+    `${option}: expected a command of docker, nerdctl, podman, runc or crun, which tell a container's first process, found ${command[0]}: leave it out`,
+  )
 }
 
 function checkMainPid({ notifyAccess, killMode }: UnitSettings): void {

@@ -73,7 +73,7 @@ export class PrivateDirectory {
     if (dirname(this.notifyDirectory) === this.path) return
     rmSync(dirname(this.notifyDirectory), { recursive: true, force: true })
     const all = dirname(dirname(this.notifyDirectory))
-    if (directoriesIn(all).length === 0) rmSync(all, { recursive: true, force: true })
+    removeIfEmpty(all)
     removeIfEmpty(dirname(all))
   }
 
@@ -106,6 +106,20 @@ export function sharedDirectory(): string {
   )
 }
 
+/** Whether somebody receives at a socket. */
+export function isServed(path: string): boolean {
+  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false
+  const probe = new DatagramSocket('unix')
+  try {
+    probe.connect({ family: 'unix', path })
+    return true
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'
+  } finally {
+    probe.close()
+  }
+}
+
 /** The names of the directories in a base. */
 export function directoriesIn(base: string): string[] {
   try {
@@ -124,7 +138,7 @@ export function fileNameOf(id: string): string {
     .replaceAll(/[^\w.-]/g, '-')
     .replace(/^[.-]+/, '')
     .slice(0, 48)
-  if (plain === id) return id
+  if (plain === id && id !== '') return id
   return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
 
@@ -172,21 +186,8 @@ function foreign(path: string): BridgeError {
   )
 }
 
-function isServed(path: string): boolean {
-  if (lstatSync(path, { throwIfNoEntry: false })?.isSocket() !== true) return false
-  const probe = new DatagramSocket('unix')
-  try {
-    probe.connect({ family: 'unix', path })
-    return true
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'
-  } finally {
-    probe.close()
-  }
-}
-
 function removeIfEmpty(base: string): void {
-  if (base !== '/run/sdbridge' && !base.endsWith('/sdbridge')) return
+  if (!/\/sdbridge(?:\/containers)?$/.test(base)) return
   try {
     rmdirSync(base)
   } catch {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { setSubreaper } from '@sdbridge/syscalls'
+import { setSubreaper, type Signal } from '@sdbridge/syscalls'
 import type { Launch } from '../engines/launch.js'
 import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child, resolveProgram } from './child-process.js'
@@ -9,7 +9,7 @@ import { removalOf, removeContainer, removeContainerNow } from './container-remo
 import { ContainerStop, isThere } from './container-stop.js'
 import { type Ending, endAs } from './ending.js'
 import { extendWhilePulling } from './extend-while-pulling.js'
-import { removeLeftovers, removeNotedContainer } from './leftovers.js'
+import { inspectCommand, removeLeftovers, removeNotedContainer } from './leftovers.js'
 import { logsCommand } from './logs-command.js'
 import { openProxy } from './open-proxy.js'
 import { tell } from './operator-log.js'
@@ -36,18 +36,20 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     await removeLeftovers(plan.command, plan.launch, identity.id, host.passedOn)
   if (inbox.isStopped) return endAs({ signal: 'SIGTERM' })
 
+  // Where it cannot be made, it is another's, who may be at work in it.
+  directory.make()
   const removeDirectory = (): void => directory.remove()
   process.once('exit', removeDirectory)
   try {
-    directory.make()
     // podman does that itself, below the cgroup that it finds itself in.
     if (plan?.cgroup !== undefined && plan.launch.engine !== 'podman')
       makeRoomForContainer(plan.cgroup)
     await plan?.launch.prepare()
     const isCreated = plan?.launch.verb === 'create'
-    const ending = isCreated ? await startChild(prepared).ended : await serve(prepared, inbox)
+    const ending = isCreated ? await create(prepared, inbox) : await serve(prepared, inbox)
     directory.remove()
-    if (plan !== undefined && isGoneFor(plan.launch)) directory.removeLasting()
+    const isOver = isCreated ? ending.code !== 0 : plan !== undefined && isGoneFor(plan.launch)
+    if (isOver) directory.removeLasting()
     return endAs(ending)
   } finally {
     directory.remove()
@@ -60,6 +62,14 @@ function isGoneFor({ engine, verb }: Launch): boolean {
   return verb === 'start' && (engine === 'runc' || engine === 'crun')
 }
 
+// There is no container to stop yet: a pull, say, is the client's to end.
+async function create(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
+  const child = startChild(prepared)
+  const passOn = (signal: Signal): void => child.kill(signal)
+  inbox.open({ onStop: passOn, onAbort: passOn, onPassOn: passOn, onSummary: passOn })
+  return await child.ended
+}
+
 async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
   const { directory, host, identity, options, plan, settings } = prepared
   const launch = plan?.launch
@@ -67,7 +77,14 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   writeState(directory.path, {
     unit: identity.id,
     invocation: host.invocation,
-    container: launch && { name: launch.container.name, remove: removalOf(launch) },
+    container: plan && {
+      name: plan.launch.container.name,
+      inspect:
+        plan.launch.verb === 'start'
+          ? undefined
+          : inspectCommand(plan.command, plan.launch.container.name),
+      remove: removalOf(plan.launch),
+    },
   })
 
   let isReady = false

@@ -6,8 +6,15 @@ import type { Command } from '../engines/launch.js'
 export interface RunState {
   readonly unit: string
   readonly invocation: string | undefined
-  /** The container, and how its engine removes it; `undefined` for a command that is no known engine. */
-  readonly container: { readonly name: string; readonly remove: Command } | undefined
+  /** `undefined` for a command that is no known engine. */
+  readonly container: NotedContainer | undefined
+}
+
+export interface NotedContainer {
+  readonly name: string
+  /** Prints whose it is; `undefined` for one that was there before its unit. */
+  readonly inspect: Command | undefined
+  readonly remove: Command
 }
 
 const NAME = 'state.json'

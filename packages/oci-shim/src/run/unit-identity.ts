@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 /** The unit that a process belongs to. */
@@ -25,15 +26,17 @@ export function unitIdentity(given?: string): UnitIdentity {
     return { unit: undefined, manager: 'system', id: idOf(given, undefined), cgroup }
   }
   if (found === undefined) {
-    // Started by hand, or by another manager: nothing but the process tells one run from the next.
-    return { unit: undefined, manager: 'system', id: `${BY_HAND}${process.pid}`, cgroup }
+    // Started by hand, or by another manager: nothing but the process tells one run from the next, and its number only until
+    // it is another's, which may be in another pid namespace of this host.
+    const id = `${BY_HAND}${process.pid}-${randomBytes(4).toString('hex')}`
+    return { unit: undefined, manager: 'system', id, cgroup }
   }
   const { unit, user } = found
   const manager = user === undefined ? 'system' : 'user'
   return { unit, manager, id: idOf(unit, user), cgroup }
 }
 
-/** Begins the id of a run outside of any unit; its pid follows. */
+/** Begins the id of a run outside of any unit; its pid and a random number follow. */
 export const BY_HAND = 'pid-'
 
 /** The unit of a control group: system, or of a user's manager. As cg_path_get_unit() and cg_path_get_user_unit() of systemd. */

@@ -1,12 +1,19 @@
 import { constants } from 'node:fs'
-import { access, lstat, readlink, rmdir } from 'node:fs/promises'
-import { join, posix } from 'node:path'
+import { access, lstat, readlink, realpath, rmdir } from 'node:fs/promises'
+import { dirname, join, posix } from 'node:path'
 
 /**
  * The directories that a low-level runtime will make in a root file system so that something can be mounted at a path of it:
  * those that are missing there now, innermost first. Symbolic links are followed as the container will see them.
+ *
+ * @returns Paths without symbolic links; none if there is no such root, of which the runtime will complain.
  */
-export async function missingMountpoints(root: string, target: string): Promise<readonly string[]> {
+export async function missingMountpoints(
+  directory: string,
+  target: string,
+): Promise<readonly string[]> {
+  if (!(await isThere(directory))) return []
+  const root = await realpath(directory)
   const missing: string[] = []
   let inside = '/'
   const names = namesOf(target)
@@ -40,11 +47,15 @@ export async function isOnReadOnly(directory: string): Promise<boolean> {
   }
 }
 
-/** Removes mountpoints that a runtime has made, each if it is empty; safe to repeat. */
+/**
+ * Removes mountpoints that a runtime has made, each if it is empty; safe to repeat. Where the container has put a symbolic link in the
+ * way, which would lead out of its root file system, all stays.
+ */
 export async function removeMountpoints(directories: readonly string[]): Promise<void> {
   for (const directory of directories) {
     try {
-      await rmdir(directory)
+      const parent = dirname(directory)
+      if ((await realpath(parent)) === parent) await rmdir(directory)
     } catch (error) {
       // Somebody else has put something there by now, or taken it away.
       if (!['ENOENT', 'ENOTEMPTY', 'EEXIST', 'ENOTDIR', 'EBUSY', 'EROFS'].includes(codeOf(error)))
