@@ -186,23 +186,18 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
   })
 
   test('--print shows a command that a shell takes, and makes nothing', () => {
-    const before = readdirSync('/run')
-    const run = sdbridge([
-      'run',
-      '--print',
-      '--unit',
-      'p.service',
-      'docker',
-      'run',
-      'an image',
-      "it's",
-    ])
+    // Where its private directory would be, and nobody else's is.
+    const base = temporaryDirectory()
+    const run = sdbridge(
+      ['run', '--print', '--unit', 'p.service', 'docker', 'run', 'an image', "it's"],
+      { ...ENVIRONMENT, RUNTIME_DIRECTORY: base },
+    )
     expect(run.status).toBe(0)
     expect(run.stdout).toMatch(
       /^docker run .*--label io.sdbridge.unit=p.service .*'an image' 'it'\\''s'\n$/,
     )
     expect(run.stdout).toContain('NOTIFY_SOCKET=/run/notify/notify.sock')
-    expect(readdirSync('/run')).toEqual(before)
+    expect(readdirSync(base)).toEqual([])
   })
 
   test('a client that takes its time to create a container hears of a stop', async () => {
