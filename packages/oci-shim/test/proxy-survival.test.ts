@@ -32,7 +32,8 @@ describe.runIf(works(PYTHON, '-c', ''))('with another process', () => {
     await bench.said()
     expect(bench.notifications).toHaveLength(count + 1)
     await until(() => openFds().length < most)
-  })
+    // Where the bridge is quicker, it is the sender's own close that is slow, each for a fifth of a second.
+  }, 120_000)
 
   test.runIf(isRoot())('a container socket that fails is made anew at its path', async () => {
     const socketsBefore = sockets()
