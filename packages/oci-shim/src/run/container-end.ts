@@ -3,6 +3,7 @@ import type { Command, ContainerCommands } from '../engines/launch.js'
 import { Child, type ChildOptions } from './child-process.js'
 import { type Ending, endingOfEngine } from './ending.js'
 import { runCommand } from './command-outcome.js'
+import { readInspected } from './inspected-container.js'
 import { isNone, type OwnContainer } from './own-container.js'
 import { processEnd } from './process-end.js'
 
@@ -17,6 +18,8 @@ export interface ContainerEndOptions extends Omit<ChildOptions, 'fds'> {
 /** The engine's own failure, of which a lost connection is one: it says nothing of the container. */
 const ENGINE_FAILED = 125
 const LONGEST_PAUSE_MS = 5000
+/** A start that its client asked for before it was lost shows by then. */
+const START_PAUSE_MS = 1000
 const LAST_LOGS_MS = 5000
 
 /**
@@ -43,9 +46,9 @@ export class ContainerEnd {
     if (!detached) this.#seen = Date.now() / 1000
     const code = await this.#ask()
     await this.#endOfLogs()
+    if (typeof code === 'number') return endingOfEngine({ code })
     // It has removed itself, and its exit code with it.
-    if (code !== undefined) return endingOfEngine({ code })
-    if (detached) return { code: 0 }
+    if (detached) return { code: code === 'unstarted' ? ENGINE_FAILED : 0 }
     return isStopping() && !isOfContainer(client) ? { signal: 'SIGTERM' } : endingOfEngine(client)
   }
 
@@ -56,15 +59,18 @@ export class ContainerEnd {
     return (await processEnd(launch.container.pid, this.#options.env)) ?? { code: 0 }
   }
 
-  /** @returns `undefined` if there is no such container, or none that is ours. */
-  async #ask(): Promise<number | undefined> {
+  /** @returns Its exit code; `undefined` if there is no such container, or none that is ours. */
+  async #ask(): Promise<number | 'unstarted' | undefined> {
     const { env, own } = this.#options
     for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
       const container = await own.find()
       if (container?.wait === undefined) return undefined
       // Of one that does not answer, a client that follows the logs would write as much into them.
-      const inspection = await runCommand(container.pid, env, Infinity)
-      if (inspection.code === 0) {
+      const inspection = await runCommand(container.inspect, env, Infinity)
+      if (inspection.code === 0 && readInspected(inspection.stdout).isUnstarted) {
+        // To wait for such a one is no failure to an engine, and its exit code is 0.
+        if (pauseMs > START_PAUSE_MS) return 'unstarted'
+      } else if (inspection.code === 0) {
         this.#followLogs(container)
         const { code, stdout } = await runCommand(container.wait, env, Infinity)
         const exitCode = /^\d+$/m.exec(stdout)?.[0]

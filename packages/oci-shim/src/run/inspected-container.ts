@@ -6,6 +6,8 @@ export interface InspectedContainer {
   readonly id: string | undefined
   /** The unit that it says it belongs to. */
   readonly unit: string | undefined
+  /** Whether it was created and nothing of it was ever started, by docker, nerdctl and podman. */
+  readonly isUnstarted: boolean
   /** By runc and crun. */
   readonly bundle: string | undefined
 }
@@ -16,12 +18,14 @@ export function readInspected(text: string): InspectedContainer {
   return {
     id: facts?.Id,
     unit: facts?.Config?.Labels?.[UNIT_LABEL] ?? facts?.annotations?.[UNIT_LABEL],
+    isUnstarted: /^(?:created|configured|initialized)$/.test(facts?.State?.Status ?? ''),
     bundle: facts?.bundle,
   }
 }
 
 interface Inspected {
   Id?: string
+  State?: { Status?: string }
   Config?: { Labels?: Record<string, string> }
   annotations?: Record<string, string>
   bundle?: string
