@@ -20,30 +20,40 @@ export function removalOf(
  * Removes a container that has ended, and what its runtime has made for it.
  *
  * @param wasKilled Whether the engine's client was, and may have left something half made.
+ * @returns Whether nothing is left of it. Otherwise that is told, and what is noted of it must stay.
  */
 export async function removeContainer(
   own: OwnContainer,
   env: NodeJS.ProcessEnv,
   wasKilled: boolean,
-): Promise<void> {
+): Promise<boolean> {
   const { launch } = own
   const problem = await remove(own, env, wasKilled)
-  if (problem !== undefined)
-    tell(`the container ${launch.container.name} may be left behind: ${problem}`)
+  if (problem !== undefined) {
+    tell(
+      `the container ${launch.container.name} is left behind: ${problem}; sdbridge cleanup, or the next start of the unit, removes it`,
+    )
+  }
   try {
     await removeMountpoints(launch.mountpoints)
   } catch (error) {
     // How the container has ended is worth more.
     tell(`a mountpoint may be left behind: ${(error as Error).message}`)
   }
+  return problem === undefined
 }
 
 /** The same at once, where this process cannot go on. */
-export function removeContainerNow(own: OwnContainer, env: NodeJS.ProcessEnv): void {
-  const container = own.findNow()
-  if (container === undefined) return
-  const { file, args } = removalOf(own.launch, container)
-  spawnSync(file, args, { env, stdio: 'ignore', timeout: ANSWER_MS })
+export function removeContainerNow(own: OwnContainer, env: NodeJS.ProcessEnv): boolean {
+  try {
+    const container = own.findNow()
+    if (container === undefined) return true
+    const { file, args } = removalOf(own.launch, container)
+    return spawnSync(file, args, { env, stdio: 'ignore', timeout: ANSWER_MS }).status === 0
+  } catch {
+    // The engine does not say whether there is one.
+    return false
+  }
 }
 
 /** @returns What is in the way. */

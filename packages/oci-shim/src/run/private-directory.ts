@@ -19,6 +19,7 @@ export class PrivateDirectory {
   /** What is bound into the container: any user there may come in. */
   readonly notifyDirectory: string
   readonly socketPath: string
+  #isKept = false
 
   constructor(path: string, notifyDirectory: string = join(path, 'notify')) {
     this.path = path
@@ -62,15 +63,21 @@ export class PrivateDirectory {
     return isPrivate(lstatSync(this.path, { throwIfNoEntry: false }))
   }
 
+  /** From now on it stays: what is noted there is still to be done. */
+  keep(): void {
+    this.#isKept = true
+  }
+
   /** Removes it with all that is in it; leaves alone what may be somebody else's. */
   remove(): void {
+    if (this.#isKept) return
     this.#removeOwn()
     removeIfEmpty(dirname(this.path))
   }
 
   /** Removes a container socket's directory that outlives units, when the container does not. */
   removeLasting(): void {
-    if (dirname(this.notifyDirectory) === this.path) return
+    if (this.#isKept || dirname(this.notifyDirectory) === this.path) return
     rmSync(dirname(this.notifyDirectory), { recursive: true, force: true })
     const all = dirname(dirname(this.notifyDirectory))
     removeIfEmpty(all)

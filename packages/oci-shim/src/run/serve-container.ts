@@ -86,6 +86,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     },
   })
 
+  let child: Child | undefined
   let isReady = false
   let hasStatus = false
   let stop: ContainerStop | undefined
@@ -99,13 +100,14 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   try {
     // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
     if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
-    const child = startChild(prepared)
-    endOnFault(prepared, child, own)
+    const client = startChild(prepared)
+    child = client
+    endOnFault(prepared, client, own)
     for (const socket of prepared.sockets.fds) socket.close()
-    const ended: Promise<Ending> = child.ended.then((client) => end?.after(client) ?? client)
+    const ended: Promise<Ending> = client.ended.then((each) => end?.after(each) ?? each)
     const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
     const graceSec = stopGraceSec(timeoutStopSec)
-    const stopping = new ContainerStop({ own, child, env, graceSec, ended })
+    const stopping = new ContainerStop({ own, child: client, env, graceSec, ended })
     stop = stopping
     const end =
       plan &&
@@ -117,22 +119,26 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
         isStopping: () => stopping.isStopping,
         logsSince: (name, sec) => logsCommand(plan.command, name, sec),
       })
-    const isStarted = (): boolean => own === undefined || own.isThere || child.hasEnded
+    const isStarted = (): boolean => own === undefined || own.isThere || client.hasEnded
     pull = extendWhilePulling(
       prepared,
       () => isReady || stopping.isStopping || isStarted(),
       () => hasStatus,
     )
-    answerSignals(prepared, inbox, { child, own, proxy, stop: stopping, ended })
+    answerSignals(prepared, inbox, { child: client, own, proxy, stop: stopping, ended })
 
     const ending = await ended
     pull?.end()
     await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
-    const wasKilled = (await child.ended).signal !== undefined
-    if (own !== undefined) await removeContainer(own, env, wasKilled)
+    const wasKilled = (await client.ended).signal !== undefined
+    if (own !== undefined && !(await removeContainer(own, env, wasKilled))) directory.keep()
     tellSummary(proxy)
     return ending
+  } catch (error) {
+    if (child === undefined) throw error
+    return endOnMistake(prepared, child, own, error as Error)
   } finally {
+    pull?.end()
     proxy.close()
   }
 }
@@ -145,12 +151,20 @@ function startChild(prepared: PreparedRun): Child {
   return new Child(command, { env, fds, state: conditions })
 }
 
+function endOnFault(prepared: PreparedRun, child: Child, own: OwnContainer | undefined): void {
+  process.once('uncaughtException', (error) => endOnMistake(prepared, child, own, error))
+}
+
 // A mistake of ours must not leave a container that nobody watches.
-function endOnFault({ host }: PreparedRun, child: Child, own: OwnContainer | undefined): void {
-  process.once('uncaughtException', (error) => {
-    tell(`giving up: ${error.stack ?? error.message}`)
-    if (own === undefined) child.kill('SIGKILL')
-    else removeContainerNow(own, host.passedOn)
-    process.exit(125)
-  })
+function endOnMistake(
+  { directory, host }: PreparedRun,
+  child: Child,
+  own: OwnContainer | undefined,
+  error: Error,
+): never {
+  tell(`giving up: ${error.stack ?? error.message}`)
+  // It might make a container still.
+  child.kill('SIGKILL')
+  if (own !== undefined && !removeContainerNow(own, host.passedOn)) directory.keep()
+  process.exit(125)
 }
