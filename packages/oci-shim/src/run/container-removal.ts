@@ -28,7 +28,7 @@ export async function removeContainer(
   wasKilled: boolean,
 ): Promise<boolean> {
   const { launch } = own
-  const problem = await remove(own, env, wasKilled)
+  const problem = await removeOwn(own, env, wasKilled)
   if (problem !== undefined) {
     tell(
       `the container ${launch.container.name} is left behind: ${problem}; sdbridge cleanup, or the next start of the unit, removes it`,
@@ -57,7 +57,7 @@ export function removeContainerNow(own: OwnContainer, env: NodeJS.ProcessEnv): b
 }
 
 /** @returns What is in the way. */
-async function remove(
+async function removeOwn(
   own: OwnContainer,
   env: NodeJS.ProcessEnv,
   wasKilled: boolean,
