@@ -24,6 +24,9 @@ describeContainers('whose a container is', (scenario) => {
       try {
         await service.startToTheEnd()
         await waitForEnding(service, `exit-code exited ${isRuntime(engine) ? 1 : 125}`)
+        const inspect = isRuntime(engine) ? ['state'] : ['container', 'inspect']
+        const { stdout } = await host.machine.run(engine, [...inspect, name])
+        expect(stdout).toMatch(/"status": "running"/i)
         const payload = await other.payload()
         expect(payload.signals).toEqual([])
         await payload.exit(0)
