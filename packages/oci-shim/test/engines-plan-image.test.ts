@@ -266,11 +266,14 @@ describe('a container that is followed', () => {
       args: ['-H', 'unix:///x', ...args],
     })
 
-    expect({ ...container, stop: container.stop(17.9) }).toEqual({
+    expect({ ...container, of: undefined, stop: container.stop(17.9) }).toEqual({
       name: 'mine',
       idFile: '/run/web/private/container.id',
+      bundle: undefined,
+      of: undefined,
       pidFile: undefined,
       stop: [command('stop', '-t', '17', 'mine'), command('kill', '--signal', 'KILL', 'mine')],
+      inspect: command('container', 'inspect', 'mine'),
       pid: command('container', 'inspect', '--format', '{{.State.Pid}}', 'mine'),
       wait: command('wait', 'mine'),
       logs: undefined,

@@ -207,6 +207,22 @@ describe.skipIf(!canRun)('sdbridge run -- runc', () => {
     leavesNothing(unit)
   })
 
+  test('nor does a fault while it is being started', async () => {
+    // It comes late enough for the container to be there.
+    const fault = `data:text/javascript,process.once=((once)=>function(name,...rest){
+      if(name!=='uncaughtException')return once.call(this,name,...rest)
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)),0,0,3000)
+      throw new Error('a fault')
+    })(process.once)`
+    const unit = runc(['forever'], {
+      env: { ...process.env, NODE_OPTIONS: `--import=${encodeURI(fault)}` },
+    })
+    await unit.failsToStart()
+    expect(await unit.ended).toEqual([125, null])
+    expect(unit.output).toContain('giving up: Error: a fault')
+    leavesNothing(unit)
+  })
+
   test('what a killed bridge has left behind is removed by sdbridge cleanup', async () => {
     const unit = runc(['on:TERM say:deaf', 'send:READY=1', 'forever'])
     await unit.service.start()

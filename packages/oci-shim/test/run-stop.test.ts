@@ -7,6 +7,7 @@ import type { Launch } from '../dist/engines/launch.js'
 import { planLaunch } from '../dist/engines/plan-launch.js'
 import { Child } from '../dist/run/child-process.js'
 import { ContainerStop } from '../dist/run/container-stop.js'
+import { OwnContainer } from '../dist/run/own-container.js'
 import { bridgeFacts } from './engines-facts.js'
 
 test('what hangs in a container that was there before its unit is stopped, and the container stays', async () => {
@@ -17,8 +18,11 @@ test('what hangs in a container that was there before its unit is stopped, and t
 
 test('what hangs in a container of the unit’s own goes with it', async () => {
   const { launch, said } = await scriptedDocker('run --name web image')
-  await stopOf(launch).kill()
-  expect(said()).toEqual(['rm --force web'])
+  const stop = stopOf(launch)
+  const id = 'd'.repeat(64)
+  writeFileSync(launch.container.idFile!, id)
+  await stop.kill()
+  expect(said()).toEqual([`rm --force ${id}`])
 })
 
 test('a container that is deaf to its stop, and to SIGKILL, is not removed if it was there before', async () => {
@@ -36,7 +40,7 @@ async function scriptedDocker(words: string): Promise<{ launch: Launch; said: ()
   chmodSync(file, 0o755)
   const command = parseEngineCommand([file, ...words.split(' ')])!
   return {
-    launch: await planLaunch(command, bridgeFacts()),
+    launch: await planLaunch(command, bridgeFacts({ privateDirectory: directory })),
     said: () => readFileSync(join(directory, 'said'), 'utf8').trim().split('\n'),
   }
 }
@@ -47,5 +51,6 @@ function stopOf(launch: Launch): ContainerStop {
   const child = new Child({ file: 'sleep', args: ['60'] }, { env, fds: [], state })
   onTestFinished(() => child.kill('SIGKILL'))
   const ended = new Promise<never>(() => {})
-  return new ContainerStop({ launch, child, env, graceSec: 1, ended })
+  const own = new OwnContainer({ launch, env, unit: 'web.service' })
+  return new ContainerStop({ own, child, env, graceSec: 1, ended })
 }

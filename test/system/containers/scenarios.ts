@@ -60,6 +60,7 @@ export const SCENARIOS = {
   end: { title: 'exit status and death by signal' },
   pull: { title: 'the start timeout while an image is fetched' },
   others: { title: 'programs that are not ours: C, redis, haproxy, systemd-notify, node' },
+  own: { title: "no container is touched but the unit's own" },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 

@@ -14,9 +14,11 @@ export interface ImageContainer {
 
 /** What docker, nerdctl and podman do with a container, asked with the same options of their own as the launch. */
 export function imageContainerCommands(
-  { engine, file, globals, verb }: ImageEngineCommand,
-  { name, idFile, unit, detached, removesItself }: ImageContainer,
+  engineCommand: ImageEngineCommand,
+  container: ImageContainer,
 ): ContainerCommands {
+  const { engine, file, globals, verb } = engineCommand
+  const { name, idFile, unit, detached, removesItself } = container
   const command = (...args: string[]): Command => ({ file, args: [...globals, ...args] })
   // Of a container that is started again, the engine also has what it wrote before.
   const since = verb === 'start' ? ['--since', String(Date.now() / 1000)] : []
@@ -26,11 +28,14 @@ export function imageContainerCommands(
   return {
     name,
     idFile,
+    bundle: undefined,
+    of: (other) => imageContainerCommands(engineCommand, { ...container, name: other }),
     pidFile: undefined,
     stop: (seconds) => [
       command('stop', '-t', String(Math.max(0, Math.floor(seconds))), name),
       command('kill', '--signal', 'KILL', name),
     ],
+    inspect: command('container', 'inspect', name),
     pid: command('container', 'inspect', '--format', '{{.State.Pid}}', name),
     wait: command('wait', name),
     logs: detached ? command('logs', '--follow', ...since, name) : undefined,

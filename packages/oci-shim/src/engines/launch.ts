@@ -63,6 +63,13 @@ export interface ContainerCommands {
   readonly name: string
   /** The file that the engine writes the id to once the container is there; before that, an image may be being pulled. */
   readonly idFile: string | undefined
+  /**
+   * The bundle that it is made of, which its runtime tells, and which tells it from another one of its id; `undefined` where there is
+   * none, and for a container that was there before its unit.
+   */
+  readonly bundle: string | undefined
+  /** The same for another name, or for the id: what is called by its name may be another one by now. */
+  of(name: string): ContainerCommands
   /** The file that the engine writes the pid of its first process to; `undefined` if there is none. */
   readonly pidFile: string | undefined
   /**
@@ -71,6 +78,8 @@ export interface ContainerCommands {
    * seconds themselves in the first; the last of every engine is SIGKILL.
    */
   stop(seconds: number): readonly Command[]
+  /** Prints what the engine knows of it, as JSON. */
+  readonly inspect: Command
   /** Prints the pid of its first process on the host: {@link parseContainerPid} reads it. */
   readonly pid: Command
   /** Prints its exit code when it has ended; `undefined` where the engine has no such command (runc, crun). */

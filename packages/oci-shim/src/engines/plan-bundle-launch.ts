@@ -4,7 +4,7 @@ import { configFileOf, isObject, readBundle, type Bundle } from '../runtime/bund
 import type { Json } from '../runtime/exact-json.js'
 import { isOnReadOnly, missingMountpoints } from '../runtime/mountpoints.js'
 import { writeBundle } from '../runtime/write-bundle.js'
-import { bundleContainerCommands } from './bundle-container-commands.js'
+import { type BundleContainer, bundleContainerCommands } from './bundle-container-commands.js'
 import { EditedWords } from './edited-words.js'
 import { hasOption, isSwitchedOn, optionValue, type EngineCommand } from './engine-command.js'
 import { EngineError } from './engine-error.js'
@@ -24,10 +24,10 @@ export async function planBundleLaunch(
 ): Promise<Launch> {
   const id = command.operands[0] ?? ''
   if (command.verb === 'start') {
-    const pidFile = undefined
     const stopSignal = stopSignalNumber(prepared?.stopSignal)
+    const container = { id, stopSignal, pidFile: undefined, bundle: undefined }
     return {
-      ...launchOf(command, facts, command.words, { detached: true, stopSignal, id, pidFile }),
+      ...launchOf(command, facts, command.words, { ...container, detached: true }),
       warnings: [],
       mountpoints: [],
       prepare: () => Promise.resolve(),
@@ -48,6 +48,7 @@ export async function planBundleLaunch(
       stopSignal,
       id,
       pidFile,
+      bundle: copy,
     }),
     warnings,
     mountpoints: await mountpointsOf(command, facts, bundle),
@@ -66,7 +67,7 @@ function launchOf(
   command: EngineCommand,
   { engine, fdNames }: BundleFacts,
   words: readonly string[],
-  container: { detached: boolean; stopSignal: number; id: string; pidFile: string | undefined },
+  container: BundleContainer & { detached: boolean },
 ): Omit<Launch, 'warnings' | 'mountpoints' | 'prepare'> {
   return {
     engine,

@@ -6,6 +6,7 @@ import type { ContainerStop } from './container-stop.js'
 import { runCommand } from './command-outcome.js'
 import { killCommand } from './kill-command.js'
 import { tell } from './operator-log.js'
+import type { OwnContainer } from './own-container.js'
 import type { PreparedRun } from './prepare-run.js'
 import type { SignalInbox } from './signal-inbox.js'
 
@@ -15,6 +16,8 @@ const ABORT_MS = 10_000
 
 export interface Running {
   readonly child: Child
+  /** `undefined` for a command that is no known engine. */
+  readonly own: OwnContainer | undefined
   readonly proxy: NotifyProxy
   readonly stop: ContainerStop
   readonly ended: Promise<unknown>
@@ -24,11 +27,14 @@ export interface Running {
 export function answerSignals(
   { host, plan }: PreparedRun,
   inbox: SignalInbox,
-  { child, proxy, stop, ended }: Running,
+  { child, own, proxy, stop, ended }: Running,
 ): void {
   const passOn = async (signal: Signal): Promise<void> => {
-    if (plan === undefined) return child.kill(signal)
-    const command = killCommand(plan.command, plan.launch.container.name, signal)
+    if (plan === undefined || own === undefined) return child.kill(signal)
+    const container = await own.find()
+    if (container === undefined)
+      return tell(`${signal} does not reach the container: there is none yet`)
+    const command = killCommand(plan.command, container.name, signal)
     const { code, reason } = await runCommand(command, host.passedOn, ANSWER_MS)
     if (code !== 0) tell(`${signal} does not reach the container: ${reason}`)
   }

@@ -7,7 +7,7 @@ import { tell } from './operator-log.js'
 import { baseDirectory, directoriesIn, fileNameOf, PrivateDirectory } from './private-directory.js'
 import { exitCodeOf } from './run.js'
 import type { CleanupOptions } from './run-options.js'
-import { BY_HAND, unitIdentity } from './unit-identity.js'
+import { isByHand, unitIdentity } from './unit-identity.js'
 
 /**
  * `sdbridge cleanup`, for `ExecStopPost=`: removes the container and the private directory that a bridge of this unit has left behind
@@ -23,7 +23,7 @@ export async function cleanup(options: CleanupOptions = {}): Promise<number> {
     const base = baseDirectory(host.runtimeDirectory)
     if (unit === undefined && options.unit === undefined) {
       // Outside of units, each run has a directory of its own.
-      const names = directoriesIn(base).filter((name) => name.startsWith(BY_HAND))
+      const names = directoriesIn(base).filter((name) => isByHand(name))
       const directories = names.map((name) => new PrivateDirectory(join(base, name)))
       for (const directory of directories)
         if (!directory.isServed) await clean(directory, host.passedOn)

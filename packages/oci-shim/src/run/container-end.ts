@@ -1,21 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Command, Launch } from '../engines/launch.js'
+import type { Command, ContainerCommands } from '../engines/launch.js'
 import { Child, type ChildOptions } from './child-process.js'
 import { type Ending, endingOfEngine } from './ending.js'
 import { runCommand } from './command-outcome.js'
+import { readInspected } from './inspected-container.js'
+import { isNone, type OwnContainer } from './own-container.js'
 import { processEnd } from './process-end.js'
 
 export interface ContainerEndOptions extends Omit<ChildOptions, 'fds'> {
-  readonly launch: Launch
+  readonly own: OwnContainer
   /** Whether the container is being stopped: a client may have been sent the same signal, and does not tell the container's end then. */
   readonly isStopping: () => boolean
-  /** Follows what the container writes, from a moment on (in seconds since 1970). */
-  readonly logsSince: (sec: number) => Command | undefined
+  /** Follows what a container writes, from a moment on (in seconds since 1970). */
+  readonly logsSince: (name: string, sec: number) => Command | undefined
 }
 
 /** The engine's own failure, of which a lost connection is one: it says nothing of the container. */
 const ENGINE_FAILED = 125
 const LONGEST_PAUSE_MS = 5000
+/** A start that its client asked for before it was lost shows by then. */
+const START_PAUSE_MS = 1000
 const LAST_LOGS_MS = 5000
 
 /**
@@ -33,47 +37,53 @@ export class ContainerEnd {
 
   /** @param client How the engine's client has ended. */
   async after(client: Ending): Promise<Ending> {
-    const { launch, isStopping } = this.#options
-    const { detached, container } = launch
+    const { own, isStopping } = this.#options
+    const { detached, container } = own.launch
     const isLost = client.signal !== undefined || client.code === ENGINE_FAILED
     const isUnsure = isLost || (isStopping() && client.code !== 0)
     if (detached ? client.code !== 0 : !isUnsure) return endingOfEngine(client)
     if (container.wait === undefined) return await this.#endOfProcess(client)
     if (!detached) this.#seen = Date.now() / 1000
-    const code = await this.#ask(container.wait)
+    const code = await this.#ask()
     await this.#endOfLogs()
+    if (typeof code === 'number') return endingOfEngine({ code })
     // It has removed itself, and its exit code with it.
-    if (code !== undefined) return endingOfEngine({ code })
-    if (detached) return { code: 0 }
+    if (detached) return { code: code === 'unstarted' ? ENGINE_FAILED : 0 }
     return isStopping() && !isOfContainer(client) ? { signal: 'SIGTERM' } : endingOfEngine(client)
   }
 
   // Of a container that was not started by this process, nobody can tell the exit status.
   async #endOfProcess(client: Ending): Promise<Ending> {
-    const { launch, env } = this.#options
+    const { launch } = this.#options.own
     if (!launch.detached) return endingOfEngine(client)
-    return (await processEnd(launch.container.pid, env)) ?? { code: 0 }
+    return (await processEnd(launch.container.pid, this.#options.env)) ?? { code: 0 }
   }
 
-  async #ask(wait: Command): Promise<number | undefined> {
-    const { env, launch } = this.#options
+  /** @returns Its exit code; `undefined` if there is no such container, or none that is ours. */
+  async #ask(): Promise<number | 'unstarted' | undefined> {
+    const { env, own } = this.#options
     for (let pauseMs = 200; ; pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS)) {
+      const container = await own.find()
+      if (container?.wait === undefined) return undefined
       // Of one that does not answer, a client that follows the logs would write as much into them.
-      const inspection = await runCommand(launch.container.pid, env, Infinity)
-      if (inspection.code === 0) {
-        this.#followLogs()
-        const { code, stdout } = await runCommand(wait, env, Infinity)
+      const inspection = await runCommand(container.inspect, env, Infinity)
+      if (inspection.code === 0 && readInspected(inspection.stdout).isUnstarted) {
+        // To wait for such a one is no failure to an engine, and its exit code is 0.
+        if (pauseMs > START_PAUSE_MS) return 'unstarted'
+      } else if (inspection.code === 0) {
+        this.#followLogs(container)
+        const { code, stdout } = await runCommand(container.wait, env, Infinity)
         const exitCode = /^\d+$/m.exec(stdout)?.[0]
         if (code === 0 && exitCode !== undefined) return Number(exitCode)
-      } else if (/no such (?:container|object)/i.test(inspection.reason)) return undefined
+      } else if (isNone(inspection.reason)) return undefined
       await delay(pauseMs)
     }
   }
 
-  #followLogs(): void {
-    const { launch, logsSince, env, state } = this.#options
+  #followLogs({ logs: all, name }: ContainerCommands): void {
+    const { logsSince, env, state } = this.#options
     if (this.#logs?.hasEnded === false) return
-    const command = this.#seen === undefined ? launch.container.logs : logsSince(this.#seen)
+    const command = this.#seen === undefined ? all : logsSince(name, this.#seen)
     if (command === undefined) return
     const logs = new Child(command, { env, state, fds: [] })
     this.#logs = logs

@@ -1,14 +1,15 @@
-import { statSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import type { Command, Launch } from '../engines/launch.js'
+import type { Command } from '../engines/launch.js'
 import type { Child } from './child-process.js'
 import { runCommand } from './command-outcome.js'
 import { removalOf } from './container-removal.js'
 import { tell } from './operator-log.js'
+import type { OwnContainer } from './own-container.js'
 import { FOR_EVER_SEC } from './stop-grace.js'
 
 export interface ContainerStopOptions {
-  readonly launch: Launch | undefined
+  /** `undefined` for a command that is no known engine. */
+  readonly own: OwnContainer | undefined
   readonly child: Child
   readonly env: NodeJS.ProcessEnv
   /** From the stop signal to SIGKILL. */
@@ -55,43 +56,53 @@ export class ContainerStop {
 
   /** Ends it at once. */
   async kill(): Promise<void> {
-    const { launch, child } = this.#options
-    if (launch === undefined) child.kill('SIGKILL')
-    else if (!this.#hasEnded) await this.#run(removalOf(launch))
+    const { own, child } = this.#options
+    if (own === undefined) child.kill('SIGKILL')
+    else if (!this.#hasEnded && !(await this.#remove(own))) await this.#stopClient()
   }
 
   async #stop(signal: NodeJS.Signals): Promise<void> {
-    const { launch, child, graceSec } = this.#options
+    const { own, child, graceSec } = this.#options
     this.#deadline = performance.now() + graceSec * 1000
-    if (launch === undefined) child.kill(signal)
-    else await this.#stopContainer(launch)
+    if (own === undefined) child.kill(signal)
+    else await this.#stopContainer(own)
     if (await this.#endsByDeadline()) return
     tell(`it did not end ${graceSec} s after ${signal}, and is killed`)
-    if (launch === undefined) child.kill('SIGKILL')
-    else await this.#killContainer(launch)
+    if (own === undefined) child.kill('SIGKILL')
+    else await this.#killContainer(own)
   }
 
-  async #stopContainer(launch: Launch): Promise<void> {
-    if (!isThere(launch)) await this.#stopClient()
-    // The time is kept here: the payload may ask for more of it, and an engine cannot be told so.
-    const [command] = launch.container.stop(FOR_EVER_SEC)
-    const engineWaits = launch.container.wait !== undefined
+  async #stopContainer(own: OwnContainer): Promise<void> {
+    if (!own.isThere) await this.#stopClient()
+    const engineWaits = own.launch.container.wait !== undefined
     while (!this.#hasEnded && performance.now() < this.#deadline) {
-      const running = runCommand(command!, this.#options.env, Infinity)
-      const outcome = await Promise.race([running, this.#endsByDeadline()])
-      if (typeof outcome === 'boolean') return
-      if (outcome.code === 0 && (!engineWaits || (await this.#endsIn(CLIENT_MS)))) return
+      // The time is kept here: the payload may ask for more of it, and an engine cannot be told so.
+      const [command] = (await own.find())?.stop(FOR_EVER_SEC) ?? []
+      if (command !== undefined) {
+        const running = runCommand(command, this.#options.env, Infinity)
+        const outcome = await Promise.race([running, this.#endsByDeadline()])
+        if (typeof outcome === 'boolean') return
+        if (outcome.code === 0 && (!engineWaits || (await this.#endsIn(CLIENT_MS)))) return
+      }
       // There is no container yet, or it was not started when it was stopped, or the engine is away for a time.
       await this.#endsIn(PAUSE_MS)
     }
   }
 
-  async #killContainer(launch: Launch): Promise<void> {
-    const kill = launch.container.stop(0).at(-1)
+  async #killContainer(own: OwnContainer): Promise<void> {
+    const kill = (await own.find())?.stop(0).at(-1)
     if (kill !== undefined) await this.#run(kill)
     if (await this.#endsIn(CLIENT_MS)) return
     await this.#stopClient()
-    if (!this.#hasEnded) await this.#run(removalOf(launch))
+    if (!this.#hasEnded) await this.#remove(own)
+  }
+
+  /** @returns Whether there is one. */
+  async #remove(own: OwnContainer): Promise<boolean> {
+    const container = await own.find()
+    if (container === undefined) return false
+    await this.#run(removalOf(own.launch, container))
+    return true
   }
 
   // It has no container, or one that the engine does not know.
@@ -121,11 +132,4 @@ export class ContainerStop {
     await Promise.race([this.#options.ended, timeout])
     return this.#hasEnded
   }
-}
-
-/** Whether the engine knows the container by now; of one that does not tell, it is taken to. */
-export function isThere({ container: { idFile } }: Launch): boolean {
-  if (idFile === undefined) return true
-  // docker makes it before it pulls, and writes to it when the container is there.
-  return (statSync(idFile, { throwIfNoEntry: false })?.size ?? 0) > 0
 }

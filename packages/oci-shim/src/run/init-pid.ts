@@ -1,15 +1,14 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parseContainerPid } from '../engines/container-pid.js'
-import type { Launch } from '../engines/launch.js'
-import { isThere } from './container-stop.js'
 import { runCommand } from './command-outcome.js'
+import type { OwnContainer } from './own-container.js'
 
 const ANSWER_MS = 10_000
 const PAUSE_MS = 100
 
 /** Finds the container's first process. */
 export class InitPid {
-  readonly #launch: Launch
+  readonly #own: OwnContainer
   readonly #env: NodeJS.ProcessEnv
   readonly #mayAsk: boolean
   /** A file that was there before, of which nobody knows whose pid is in it. */
@@ -22,11 +21,11 @@ export class InitPid {
    *
    * @param mayAsk Whether it is worth a command of the engine; otherwise it is told only where a file says it.
    */
-  constructor(launch: Launch, env: NodeJS.ProcessEnv, mayAsk: boolean) {
-    this.#launch = launch
+  constructor(own: OwnContainer, env: NodeJS.ProcessEnv, mayAsk: boolean) {
+    this.#own = own
     this.#env = env
     this.#mayAsk = mayAsk
-    this.#stale = versionOf(launch.container.pidFile)
+    this.#stale = versionOf(own.launch.container.pidFile)
   }
 
   /** Our number for it; `undefined` until the engine has told. */
@@ -37,7 +36,7 @@ export class InitPid {
   }
 
   #noted(): number | undefined {
-    const { pidFile } = this.#launch.container
+    const { pidFile } = this.#own.launch.container
     if (pidFile === undefined || versionOf(pidFile) === this.#stale) return undefined
     try {
       return parseContainerPid(readFileSync(pidFile, 'utf8'))
@@ -48,8 +47,9 @@ export class InitPid {
 
   async #ask(): Promise<void> {
     this.#isAsking = true
-    if (isThere(this.#launch)) {
-      const { code, stdout } = await runCommand(this.#launch.container.pid, this.#env, ANSWER_MS)
+    const container = await this.#own.find()
+    if (container !== undefined) {
+      const { code, stdout } = await runCommand(container.pid, this.#env, ANSWER_MS)
       if (code === 0) this.#pid = parseContainerPid(stdout)
     }
     setTimeout(() => (this.#isAsking = false), PAUSE_MS).unref()

@@ -1,8 +1,8 @@
 import { type EngineCommand, isSwitchedOn } from '../engines/engine-command.js'
-import { UNIT_LABEL } from '../engines/labels.js'
 import type { Command, Launch } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
 import { runCommand } from './command-outcome.js'
+import { readInspected } from './inspected-container.js'
 import { tell } from './operator-log.js'
 import type { PrivateDirectory } from './private-directory.js'
 import { isServedContainer } from './served-container.js'
@@ -27,7 +27,7 @@ export async function removeNotedContainer(
   if (container.inspect !== undefined) {
     const { code, stdout, reason } = await runCommand(container.inspect, env, ANSWER_MS)
     if (code === undefined) throw unanswered(container.inspect, reason)
-    if (code === 0 && unitOf(stdout) !== state?.unit) {
+    if (code === 0 && readInspected(stdout).unit !== state?.unit) {
       tell(`the container ${container.name} does not belong to ${state?.unit} any more, and stays`)
       return
     }
@@ -52,13 +52,13 @@ export async function removeLeftovers(
   const isRuntime = engine === 'runc' || engine === 'crun'
   const [listing, namesake] = await Promise.all([
     container.list === undefined ? undefined : runCommand(container.list, env, ANSWER_MS),
-    runCommand(inspectCommand(command, container.name), env, ANSWER_MS),
+    runCommand(container.inspect, env, ANSWER_MS),
   ])
   if (listing !== undefined && listing.code !== 0) throw unanswered(command, listing.reason)
   // Of one that is busy, an engine may say nothing for a time. Its name is taken all the same.
   if (namesake.code === undefined) throw unanswered(command, namesake.reason)
   const isTaken = namesake.code === 0
-  const isOurs = isTaken && unitOf(namesake.stdout) === unit
+  const isOurs = isTaken && readInspected(namesake.stdout).unit === unit
   if (isTaken && !isOurs && !isSwitchedOn(command, 'replace')) {
     throw new BridgeError(
       'ERR_BRIDGE_FAILED',
@@ -87,31 +87,12 @@ async function remove(name: string, command: Command, env: NodeJS.ProcessEnv): P
   )
 }
 
-/** Prints what tells whose a container is. */
-export function inspectCommand({ engine, file, globals }: EngineCommand, name: string): Command {
-  const isRuntime = engine === 'runc' || engine === 'crun'
-  const words = isRuntime ? ['state', name] : ['container', 'inspect', name]
-  return { file, args: [...globals, ...words] }
-}
-
 /** A container that has a bridge is not left behind, wherever that bridge has its directory. */
 export function served(id: string, unit: string): BridgeError {
   return new BridgeError(
     'ERR_BRIDGE_FAILED',
     `another sdbridge serves the container ${id.slice(0, 64)} of ${unit}: there can be one in a unit; stop the unit, or end that process`,
   )
-}
-
-/** The unit that a container says it belongs to, in what its engine says of it. */
-function unitOf(text: string): string | undefined {
-  const parsed = JSON.parse(text) as Inspected | Inspected[]
-  const facts = Array.isArray(parsed) ? parsed[0] : parsed
-  return facts?.Config?.Labels?.[UNIT_LABEL] ?? facts?.annotations?.[UNIT_LABEL]
-}
-
-interface Inspected {
-  Config?: { Labels?: Record<string, string> }
-  annotations?: Record<string, string>
 }
 
 function unanswered({ file }: Pick<Command, 'file'>, reason: string): BridgeError {

@@ -3,13 +3,15 @@ import {
   chmodSync,
   lstatSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
+  renameSync,
   rmdirSync,
   rmSync,
   statSync,
   type Stats,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { BridgeError } from './bridge-error.js'
 
@@ -19,6 +21,9 @@ export class PrivateDirectory {
   /** What is bound into the container: any user there may come in. */
   readonly notifyDirectory: string
   readonly socketPath: string
+  /** Held for as long as this process lives. */
+  #lock: DatagramSocket | undefined
+  #isKept = false
 
   constructor(path: string, notifyDirectory: string = join(path, 'notify')) {
     this.path = path
@@ -27,25 +32,32 @@ export class PrivateDirectory {
   }
 
   /**
-   * Makes it, in place of what a crash has left.
+   * Makes it, in place of what a crash has left. From then on it is served, for as long as this process lives.
    *
    * @throws BridgeError if another bridge serves it, or if it may be somebody else's.
    */
   make(): void {
     this.checkIsFree()
-    this.#removeOwn()
-    makeInBase(this.path)
-    // Not below the private one if the container outlives the unit; its files then may be bound by that container still.
-    makeBase(dirname(this.notifyDirectory))
-    mkdirSync(this.notifyDirectory, { recursive: true })
-    // The umask, which a unit may set, has no say in this.
-    chmodSync(this.path, 0o700)
-    chmodSync(this.notifyDirectory, 0o755)
+    const fresh = makeBeside(this.path)
+    let place = fresh
+    try {
+      // It is locked before it has its name, under which there is no moment at which it looks like what a crash has left.
+      this.#lock = new DatagramSocket('unix')
+      this.#lock.bind({ family: 'unix', path: join(fresh, LOCK) })
+      this.#moveIn(fresh)
+      place = this.path
+      this.#makeNotifyDirectory()
+    } catch (error) {
+      rmSync(place, { recursive: true, force: true })
+      this.#lock?.close()
+      removeIfEmpty(dirname(this.path))
+      throw error
+    }
   }
 
   /** Whether a bridge is at work. */
   get isServed(): boolean {
-    return isServed(this.socketPath)
+    return isServed(join(this.path, LOCK)) || isServed(this.socketPath)
   }
 
   /** @throws BridgeError if somebody answers at its socket: another bridge of this unit is at work. */
@@ -57,20 +69,64 @@ export class PrivateDirectory {
     )
   }
 
+  #moveIn(fresh: string): void {
+    for (let attempt = 1; ; attempt += 1) {
+      const stats = lstatSync(this.path, { throwIfNoEntry: false })
+      if (stats !== undefined && !isPrivate(stats)) throw foreign(this.path)
+      try {
+        // In place of an empty one as well.
+        renameSync(fresh, this.path)
+        return
+      } catch (error) {
+        const isTaken = ['ENOTEMPTY', 'EEXIST'].includes((error as NodeJS.ErrnoException).code!)
+        if (!isTaken || attempt === MOST_ATTEMPTS) throw error
+      }
+      this.#moveOut(`${fresh}.old`)
+    }
+  }
+
+  // Of two that find what a crash has left, one has it. The other has found what the first has put in its place.
+  #moveOut(old: string): void {
+    this.checkIsFree()
+    try {
+      renameSync(this.path, old)
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return
+      throw error
+    }
+    if (isServed(join(old, LOCK))) renameSync(old, this.path)
+    else rmSync(old, { recursive: true, force: true })
+  }
+
+  #makeNotifyDirectory(): void {
+    // Not below the private one if the container outlives the unit; its files then may be bound by that container still.
+    makeBase(dirname(this.notifyDirectory))
+    mkdirSync(this.notifyDirectory, { recursive: true })
+    // The umask, which a unit may set, has no say in this.
+    chmodSync(this.notifyDirectory, 0o755)
+  }
+
   /** Whether it is there, and can only be what we, or another process of this user, have made. */
   isOurs(): boolean {
     return isPrivate(lstatSync(this.path, { throwIfNoEntry: false }))
   }
 
+  /** From now on it stays: what is noted there is still to be done. */
+  keep(): void {
+    this.#isKept = true
+  }
+
   /** Removes it with all that is in it; leaves alone what may be somebody else's. */
   remove(): void {
+    if (this.#isKept) return
     this.#removeOwn()
+    this.#lock?.close()
     removeIfEmpty(dirname(this.path))
   }
 
   /** Removes a container socket's directory that outlives units, when the container does not. */
   removeLasting(): void {
-    if (dirname(this.notifyDirectory) === this.path) return
+    if (this.#isKept || dirname(this.notifyDirectory) === this.path) return
     rmSync(dirname(this.notifyDirectory), { recursive: true, force: true })
     const all = dirname(dirname(this.notifyDirectory))
     removeIfEmpty(all)
@@ -142,12 +198,14 @@ export function fileNameOf(id: string): string {
   return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
 
-function makeInBase(path: string): void {
+// No unit's directory begins with a dot.
+function makeBeside(path: string): string {
   for (let attempt = 1; ; attempt += 1) {
     try {
       makeBase(dirname(path))
-      mkdirSync(path, { mode: 0o700 })
-      return
+      const fresh = mkdtempSync(join(dirname(path), `.${basename(path)}-`))
+      chmodSync(fresh, 0o700)
+      return fresh
     } catch (error) {
       // The bridge of another unit has just removed the base, because nothing was in it.
       if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === MOST_ATTEMPTS)
@@ -157,6 +215,8 @@ function makeInBase(path: string): void {
 }
 
 const MOST_ATTEMPTS = 100
+/** A socket, which is dead when its process is. */
+const LOCK = 'lock'
 
 function makeBase(base: string): void {
   if (lstatSync(base, { throwIfNoEntry: false }) === undefined) {

@@ -6,14 +6,15 @@ import { Child, resolveProgram } from './child-process.js'
 import { childVariables } from './child-variables.js'
 import { ContainerEnd } from './container-end.js'
 import { removalOf, removeContainer, removeContainerNow } from './container-removal.js'
-import { ContainerStop, isThere } from './container-stop.js'
+import { ContainerStop } from './container-stop.js'
 import { type Ending, endAs } from './ending.js'
 import { extendWhilePulling } from './extend-while-pulling.js'
-import { inspectCommand, removeLeftovers, removeNotedContainer } from './leftovers.js'
+import { removeLeftovers, removeNotedContainer } from './leftovers.js'
 import { logsCommand } from './logs-command.js'
 import { openProxy } from './open-proxy.js'
 import { tell } from './operator-log.js'
 import { tellNotes } from './operator-notes.js'
+import { OwnContainer } from './own-container.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
 import type { PullExtension } from './pull-extension.js'
@@ -74,24 +75,23 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   const { directory, host, identity, options, plan, settings } = prepared
   const launch = plan?.launch
   const env = host.passedOn
+  const own = launch && new OwnContainer({ launch, env, unit: identity.id })
   writeState(directory.path, {
     unit: identity.id,
     invocation: host.invocation,
     container: plan && {
       name: plan.launch.container.name,
-      inspect:
-        plan.launch.verb === 'start'
-          ? undefined
-          : inspectCommand(plan.command, plan.launch.container.name),
-      remove: removalOf(plan.launch),
+      inspect: plan.launch.verb === 'start' ? undefined : plan.launch.container.inspect,
+      remove: removalOf(plan.launch, plan.launch.container),
     },
   })
 
+  let child: Child | undefined
   let isReady = false
   let hasStatus = false
   let stop: ContainerStop | undefined
   let pull: PullExtension | undefined
-  const proxy = openProxy(prepared, ({ ready, status, extendTimeoutUsec }) => {
+  const proxy = openProxy(prepared, own, ({ ready, status, extendTimeoutUsec }) => {
     isReady ||= ready === true
     hasStatus ||= status !== undefined
     pull?.look()
@@ -100,38 +100,45 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   try {
     // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
     if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
-    const child = startChild(prepared)
-    endOnFault(prepared, child)
+    const client = startChild(prepared)
+    child = client
+    endOnFault(prepared, client, own)
     for (const socket of prepared.sockets.fds) socket.close()
-    const ended: Promise<Ending> = child.ended.then((client) => end?.after(client) ?? client)
+    const ended: Promise<Ending> = client.ended.then((each) => end?.after(each) ?? each)
     const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
     const graceSec = stopGraceSec(timeoutStopSec)
-    const stopping = new ContainerStop({ launch, child, env, graceSec, ended })
+    const stopping = new ContainerStop({ own, child: client, env, graceSec, ended })
     stop = stopping
     const end =
       plan &&
+      own &&
       new ContainerEnd({
-        launch: plan.launch,
+        own,
         env,
         state: prepared.conditions,
         isStopping: () => stopping.isStopping,
-        logsSince: (sec) => logsCommand(plan.command, plan.launch.container.name, sec),
+        logsSince: (name, sec) => logsCommand(plan.command, name, sec),
       })
-    const isStarted = (): boolean => launch === undefined || isThere(launch) || child.hasEnded
+    const isStarted = (): boolean => own === undefined || own.isThere || client.hasEnded
     pull = extendWhilePulling(
       prepared,
       () => isReady || stopping.isStopping || isStarted(),
       () => hasStatus,
     )
-    answerSignals(prepared, inbox, { child, proxy, stop: stopping, ended })
+    answerSignals(prepared, inbox, { child: client, own, proxy, stop: stopping, ended })
 
     const ending = await ended
     pull?.end()
     await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
-    if (launch !== undefined) await removeContainer(launch, env)
+    const wasKilled = (await client.ended).signal !== undefined
+    if (own !== undefined && !(await removeContainer(own, env, wasKilled))) directory.keep()
     tellSummary(proxy)
     return ending
+  } catch (error) {
+    if (child === undefined) throw error
+    return endOnMistake(prepared, child, own, error as Error)
   } finally {
+    pull?.end()
     proxy.close()
   }
 }
@@ -144,12 +151,20 @@ function startChild(prepared: PreparedRun): Child {
   return new Child(command, { env, fds, state: conditions })
 }
 
+function endOnFault(prepared: PreparedRun, child: Child, own: OwnContainer | undefined): void {
+  process.once('uncaughtException', (error) => endOnMistake(prepared, child, own, error))
+}
+
 // A mistake of ours must not leave a container that nobody watches.
-function endOnFault({ host, plan }: PreparedRun, child: Child): void {
-  process.once('uncaughtException', (error) => {
-    tell(`giving up: ${error.stack ?? error.message}`)
-    if (plan === undefined) child.kill('SIGKILL')
-    else removeContainerNow(plan.launch, host.passedOn)
-    process.exit(125)
-  })
+function endOnMistake(
+  { directory, host }: PreparedRun,
+  child: Child,
+  own: OwnContainer | undefined,
+  error: Error,
+): never {
+  tell(`giving up: ${error.stack ?? error.message}`)
+  // It might make a container still.
+  child.kill('SIGKILL')
+  if (own !== undefined && !removeContainerNow(own, host.passedOn)) directory.keep()
+  process.exit(125)
 }

@@ -36,8 +36,12 @@ export function unitIdentity(given?: string): UnitIdentity {
   return { unit, manager, id: idOf(unit, user), cgroup }
 }
 
-/** Begins the id of a run outside of any unit; its pid and a random number follow. */
-export const BY_HAND = 'pid-'
+/** Whether an id is that of a run outside of any unit. A unit's name has an ending. */
+export function isByHand(id: string): boolean {
+  return new RegExp(`^${BY_HAND}\\d+-[\\da-f]{8}$`).test(id)
+}
+
+const BY_HAND = 'pid-'
 
 /** The unit of a control group: system, or of a user's manager. As cg_path_get_unit() and cg_path_get_user_unit() of systemd. */
 export function unitOfCgroup(
