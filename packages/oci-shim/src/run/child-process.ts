@@ -1,10 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { accessSync, constants as fsConstants, existsSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
-import { type Signal, signalNumber, type StartState, withSoftFileLimit } from '@sdbridge/syscalls'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  closeFd,
+  pidfdOpen,
+  type Signal,
+  signalNumber,
+  type StartState,
+  waitForExit,
+  withSoftFileLimit,
+} from '@sdbridge/syscalls'
 import type { Command } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
-import type { Ending } from './ending.js'
+import { type Ending, endingOfStatus } from './ending.js'
 
 export interface ChildOptions {
   readonly env: NodeJS.ProcessEnv
@@ -19,7 +28,7 @@ export class Child {
   readonly pid: number
   /** Settles when it has ended, and is never rejected. */
   readonly ended: Promise<Ending>
-  readonly #process: ChildProcess
+  #hasEnded = false
 
   /**
    * Starts it.
@@ -34,22 +43,17 @@ export class Child {
         ? [program, ...command.args]
         : ['/bin/sh', '-c', `${prelude}exec "$@"`, 'sdbridge', program, ...command.args]
     const [file, ...args] = words as [string, ...string[]]
-    this.#process = withSoftFileLimit(state.softFileLimit, () =>
+    const child = withSoftFileLimit(state.softFileLimit, () =>
       spawn(file, args, {
         env,
         stdio: ['inherit', 'inherit', 'inherit', ...fds],
         argv0: argv0Of(prelude, command),
       }),
     )
-    this.ended = new Promise((resolve) => {
-      this.#process.once('exit', (code, signal) => {
-        resolve({ code: code ?? undefined, signal: signal ?? undefined })
-      })
-      this.#process.on('error', () => {
-        // What could not be started has no pid.
-      })
+    child.on('error', () => {
+      // What could not be started has no pid.
     })
-    const { pid } = this.#process
+    const { pid } = child
     if (pid === undefined) {
       throw new BridgeError(
         'ERR_BRIDGE_NOT_EXECUTABLE',
@@ -57,15 +61,19 @@ export class Child {
       )
     }
     this.pid = pid
+    this.ended = endOf(child, pid).then((ending) => {
+      this.#hasEnded = true
+      return ending
+    })
   }
 
   get hasEnded(): boolean {
-    return this.#process.exitCode !== null || this.#process.signalCode !== null
+    return this.#hasEnded
   }
 
   /** Sends it a signal. What has ended hears none, nor does what has become another user's (sudo). */
   kill(signal: Signal): void {
-    if (this.hasEnded) return
+    if (this.#hasEnded) return
     try {
       // Not by its own method, which knows no real-time signals.
       process.kill(this.pid, signalNumber(signal))
@@ -73,6 +81,45 @@ export class Child {
       // There is nobody to tell: what it does about a signal is its own affair.
     }
   }
+}
+
+/** Of a child that another has waited for, nothing is known but that it was no success. */
+const LOST: Ending = { code: 125 }
+const PAUSE_MS = 1000
+
+// To Node, a death by a real-time signal is the exit code 0: libuv has no name for it. So Node is kept from waiting for this child,
+// which it does by number in a turn of the event loop; until the first of them it has not. Nothing public does that.
+function endOf(child: ChildProcess, pid: number): Promise<Ending> {
+  const { _handle: handle } = child as { _handle?: { close?: () => void } | null }
+  try {
+    if (typeof handle?.close !== 'function') return endByNode(child)
+    const pidfd = pidfdOpen(pid)
+    handle.close()
+    return endByKernel(pidfd).finally(() => closeFd(pidfd))
+  } catch {
+    // There is no descriptor for it.
+    return endByNode(child)
+  }
+}
+
+async function endByKernel(pidfd: number): Promise<Ending> {
+  for (;;) {
+    try {
+      const status = await waitForExit(pidfd, { reap: true })
+      return status === undefined ? LOST : endingOfStatus(status)
+    } catch {
+      // No memory for the waiting, say.
+      await delay(PAUSE_MS)
+    }
+  }
+}
+
+function endByNode(child: ChildProcess): Promise<Ending> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve({ code: code ?? undefined, signal: signal ?? undefined })
+    })
+  })
 }
 
 /** Where a program is, as execvp(3) looks for it. */
