@@ -13,15 +13,20 @@ export interface CommandOutcome {
 
 const MOST_OUTPUT = 4 * 1024 * 1024
 
-/** Runs a command to its end, for `timeoutMs` at the most; `Infinity` waits. It never throws. */
+/**
+ * Runs a command to its end, for `timeoutMs` at the most; `Infinity` waits. It never throws.
+ *
+ * @param signal Ends it before.
+ */
 export function runCommand(
   { file, args }: Command,
   env: NodeJS.ProcessEnv,
   timeoutMs: number,
+  signal?: AbortSignal,
 ): Promise<CommandOutcome> {
   return new Promise((resolve) => {
     const output = { stdout: '', stderr: '' }
-    let isLate = false
+    let giveUpReason: string | undefined
     const child = started(file, args, env)
     if (child instanceof Error)
       return resolve({ code: undefined, stdout: '', reason: child.message })
@@ -32,24 +37,26 @@ export function runCommand(
     }
     const end = (code: number | undefined, problem?: string): void => {
       clearTimeout(timer)
+      signal?.removeEventListener('abort', onAbort)
       const stderr = output.stderr.trim().split('\n').slice(-3).join(' ')
-      const reason = isLate ? `no answer in ${timeoutMs / 1000} s` : (problem ?? stderr)
-      resolve({ code, stdout: output.stdout, reason })
+      resolve({ code, stdout: output.stdout, reason: giveUpReason ?? problem ?? stderr })
     }
-    const giveUp = (): void => {
-      isLate = true
+    const giveUp = (reason: string): void => {
+      giveUpReason ??= reason
       child.kill('SIGKILL')
       // What it has started may hold the pipes.
       child.stdout.destroy()
       child.stderr.destroy()
     }
-    const timer = timeoutMs === Infinity ? undefined : setTimeout(giveUp, timeoutMs)
+    const onAbort = (): void => giveUp('it was not waited for')
+    const onTimeout = (): void => giveUp(`no answer in ${timeoutMs / 1000} s`)
+    const timer = timeoutMs === Infinity ? undefined : setTimeout(onTimeout, timeoutMs)
+    signal?.addEventListener('abort', onAbort)
+    if (signal?.aborted === true) onAbort()
     child.once('error', (error) => end(undefined, error.message))
-    child.once('close', (code, signal) => {
-      end(
-        isLate ? undefined : (code ?? undefined),
-        signal === null ? undefined : `ended by ${signal}`,
-      )
+    child.once('close', (code, killedBy) => {
+      const isOwnEnd = giveUpReason === undefined && code !== null
+      end(isOwnEnd ? code : undefined, killedBy === null ? undefined : `ended by ${killedBy}`)
     })
   })
 }

@@ -127,6 +127,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
 
     const ending = await ended
     pull?.end()
+    await stopping.settled()
     await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
     if (launch !== undefined) await removeContainer(launch, env)
     tellSummary(proxy)
