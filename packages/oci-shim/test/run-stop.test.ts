@@ -11,19 +11,19 @@ import { bridgeFacts } from './engines-facts.js'
 
 test('what hangs in a container that was there before its unit is stopped, and the container stays', async () => {
   const { launch, said } = await scriptedDocker('start web')
-  await stopOf(launch).kill()
+  await (await stopOf(launch)).kill()
   expect(said()).toEqual(['stop -t 0 web'])
 })
 
 test('what hangs in a container of the unit’s own goes with it', async () => {
   const { launch, said } = await scriptedDocker('run --name web image')
-  await stopOf(launch).kill()
+  await (await stopOf(launch)).kill()
   expect(said()).toEqual(['rm --force web'])
 })
 
 test('a container that is deaf to its stop, and to SIGKILL, is not removed if it was there before', async () => {
   const { launch, said } = await scriptedDocker('start web')
-  await stopOf(launch).stop('SIGTERM')
+  await (await stopOf(launch)).stop('SIGTERM')
   expect(said().at(-1)).toBe('stop -t 0 web')
   expect(said().join('\n')).not.toContain('rm ')
 }, 60_000)
@@ -40,7 +40,7 @@ test.each([
       `if [ "$1 $3" != 'stop 0' ]; then echo $$ > ${pidFile}; exec sleep 600; fi`,
     )
     let end: (() => void) | undefined
-    const stop = stopOf(launch, {
+    const stop = await stopOf(launch, {
       graceSec,
       ended: new Promise<void>((resolve) => (end = resolve)),
     })
@@ -62,7 +62,7 @@ test('what kills a container is waited for, and does not outlive it for long', a
     `echo $$ > ${pidFile}; exec sleep 600`,
   )
   let end: (() => void) | undefined
-  const stop = stopOf(launch, { ended: new Promise<void>((resolve) => (end = resolve)) })
+  const stop = await stopOf(launch, { ended: new Promise<void>((resolve) => (end = resolve)) })
   void stop.kill()
   const pid = await vi.waitFor(() => pidIn(pidFile), 10_000)
   end?.()
@@ -86,14 +86,14 @@ async function scriptedDocker(
   }
 }
 
-function stopOf(
+async function stopOf(
   launch: Launch,
   options: Partial<Pick<ContainerStopOptions, 'ended' | 'graceSec'>> = {},
-): ContainerStop {
+): Promise<ContainerStop> {
   const { graceSec = 1, ended = new Promise<never>(() => {}) } = options
   const env = process.env
   const state = { softFileLimit: 1024, ignoredSignals: [] }
-  const child = new Child({ file: 'sleep', args: ['60'] }, { env, fds: [], state })
+  const child = await Child.start({ file: 'sleep', args: ['60'] }, { env, fds: [], state })
   onTestFinished(() => child.kill('SIGKILL'))
   return new ContainerStop({ launch, child, env, graceSec, ended })
 }

@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { accessSync, constants as fsConstants, existsSync, statSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -14,6 +15,7 @@ import {
 import type { Command } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
 import { type Ending, endingOfStatus } from './ending.js'
+import { startFailure } from './start-failure.js'
 
 export interface ChildOptions {
   readonly env: NodeJS.ProcessEnv
@@ -35,7 +37,7 @@ export class Child {
    *
    * @throws BridgeError `ERR_BRIDGE_NOT_FOUND`, `ERR_BRIDGE_NOT_EXECUTABLE`, `ERR_BRIDGE_FAILED`.
    */
-  constructor(command: Command, { env, fds, state }: ChildOptions) {
+  static async start(command: Command, { env, fds, state }: ChildOptions): Promise<Child> {
     const program = resolveProgram(command.file, env)
     const prelude = preludeFor(fds.length, state.ignoredSignals)
     const words =
@@ -43,23 +45,22 @@ export class Child {
         ? [program, ...command.args]
         : ['/bin/sh', '-c', `${prelude}exec "$@"`, 'sdbridge', program, ...command.args]
     const [file, ...args] = words as [string, ...string[]]
-    const child = withSoftFileLimit(state.softFileLimit, () =>
-      spawn(file, args, {
-        env,
-        stdio: ['inherit', 'inherit', 'inherit', ...fds],
-        argv0: argv0Of(prelude, command),
-      }),
-    )
-    child.on('error', () => {
-      // What could not be started has no pid.
-    })
-    const { pid } = child
-    if (pid === undefined) {
-      throw new BridgeError(
-        'ERR_BRIDGE_NOT_EXECUTABLE',
-        `cannot start ${program}: is it a program for this machine, and is its interpreter there?`,
+    try {
+      const child = withSoftFileLimit(state.softFileLimit, () =>
+        spawn(file, args, {
+          env,
+          stdio: ['inherit', 'inherit', 'inherit', ...fds],
+          argv0: argv0Of(prelude, command),
+        }),
       )
+      if (child.pid !== undefined) return new Child(child, child.pid)
+      throw ((await once(child, 'error')) as [Error])[0]
+    } catch (error) {
+      throw startFailure(program, error as NodeJS.ErrnoException)
     }
+  }
+
+  private constructor(child: ChildProcess, pid: number) {
     this.pid = pid
     this.ended = endOf(child, pid).then((ending) => {
       this.#hasEnded = true

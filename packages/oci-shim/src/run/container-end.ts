@@ -3,6 +3,7 @@ import type { Command, Launch } from '../engines/launch.js'
 import { Child, type ChildOptions } from './child-process.js'
 import { type Ending, endingOfEngine } from './ending.js'
 import { runCommand } from './command-outcome.js'
+import { tell } from './operator-log.js'
 import { processEnd } from './process-end.js'
 
 export interface ContainerEndOptions extends Omit<ChildOptions, 'fds'> {
@@ -61,7 +62,7 @@ export class ContainerEnd {
       // Of one that does not answer, a client that follows the logs would write as much into them.
       const inspection = await runCommand(launch.container.pid, env, Infinity)
       if (inspection.code === 0) {
-        this.#followLogs()
+        await this.#followLogs()
         const { code, stdout } = await runCommand(wait, env, Infinity)
         const exitCode = /^\d+$/m.exec(stdout)?.[0]
         if (code === 0 && exitCode !== undefined) return Number(exitCode)
@@ -70,14 +71,19 @@ export class ContainerEnd {
     }
   }
 
-  #followLogs(): void {
+  async #followLogs(): Promise<void> {
     const { launch, logsSince, env, state } = this.#options
     if (this.#logs?.hasEnded === false) return
     const command = this.#seen === undefined ? launch.container.logs : logsSince(this.#seen)
     if (command === undefined) return
-    const logs = new Child(command, { env, state, fds: [] })
-    this.#logs = logs
-    void logs.ended.then(() => (this.#seen = Date.now() / 1000))
+    try {
+      const logs = await Child.start(command, { env, state, fds: [] })
+      this.#logs = logs
+      void logs.ended.then(() => (this.#seen = Date.now() / 1000))
+    } catch (error) {
+      // How it ends is worth more than what it writes.
+      tell(`what the container writes is not shown: ${(error as Error).message}`)
+    }
   }
 
   // What it wrote last is on its way. It follows a container that has ended to the end of what it wrote.

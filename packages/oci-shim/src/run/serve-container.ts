@@ -64,7 +64,7 @@ function isGoneFor({ engine, verb }: Launch): boolean {
 
 // There is no container to stop yet: a pull, say, is the client's to end.
 async function create(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
-  const child = startChild(prepared)
+  const child = await startChild(prepared)
   const passOn = (signal: Signal): void => child.kill(signal)
   inbox.open({ onStop: passOn, onAbort: passOn, onPassOn: passOn, onSummary: passOn })
   return await child.ended
@@ -100,7 +100,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   try {
     // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
     if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
-    const child = startChild(prepared)
+    const child = await startChild(prepared)
     endOnFault(prepared, child)
     for (const socket of prepared.sockets.fds) socket.close()
     const ended: Promise<Ending> = child.ended.then((client) => end?.after(client) ?? client)
@@ -137,12 +137,12 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   }
 }
 
-function startChild(prepared: PreparedRun): Child {
+async function startChild(prepared: PreparedRun): Promise<Child> {
   const { conditions, directory, host, options, plan, sockets } = prepared
   const command = plan?.launch ?? fillPlaceholders(options.command, directory)
   const fds = plan?.launch.passesFds === false ? [] : sockets.fds.map(({ fd }) => fd)
   const env = { ...host.passedOn, ...childVariables(prepared) }
-  return new Child(command, { env, fds, state: conditions })
+  return await Child.start(command, { env, fds, state: conditions })
 }
 
 // A mistake of ours must not leave a container that nobody watches.
