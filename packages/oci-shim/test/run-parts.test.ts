@@ -1,6 +1,8 @@
 import { getFileLimit, setFileLimit } from '@sdbridge/syscalls'
 import { describe, expect, test, vi } from 'vitest'
-import { runCommand } from '../dist/run/command-outcome.js'
+import { runCommand } from '../dist/engines/command-outcome.js'
+import { parseEngineCommand } from '../dist/engines/engine-command.js'
+import { examineEngine } from '../dist/engines/engine-problem.js'
 import { fileNameOf } from '../dist/run/private-directory.js'
 import { PullExtension } from '../dist/run/pull-extension.js'
 import { stopGraceSec } from '../dist/run/stop-grace.js'
@@ -77,7 +79,14 @@ describe('a command of the engine', () => {
   test('that there is no room for is one that fails', async () => {
     const args = ['x'.repeat(4 * 1024 * 1024)]
     const outcome = await runCommand({ file: 'true', args }, process.env, 10_000)
-    expect(outcome).toEqual({ code: undefined, stdout: '', reason: 'spawn E2BIG' })
+    expect(outcome).toMatchObject({ code: undefined, stdout: '', reason: 'spawn E2BIG' })
+  })
+
+  test('that is an engine’s question is one that is not answered', async () => {
+    const name = `sdbridge-${'x'.repeat(4 * 1024 * 1024)}`
+    const command = parseEngineCommand(['docker', '--context', name, 'run', 'image'])!
+    const { problem } = await examineEngine(command, { env: { ...process.env, PATH: '/bin' } })
+    expect(problem).toMatchObject({ code: 'unreachable' })
   })
 
   test('without a descriptor to read it by is one that fails', async () => {

@@ -1,5 +1,5 @@
 import { isObject } from '../runtime/bundle.js'
-import { askEngine } from './ask-engine.js'
+import { runCommand } from './command-outcome.js'
 import type { EngineCommand } from './engine-command.js'
 import { EngineError } from './engine-error.js'
 import { DIRECTORY_LABEL } from './labels.js'
@@ -79,7 +79,7 @@ async function ask(
   id: string,
   env: NodeJS.ProcessEnv,
 ): Promise<unknown> {
-  const answer = await askEngine(file, [...globals, ...args], { env, timeoutMs: ANSWER_MS })
+  const answer = await runCommand({ file, args: [...globals, ...args] }, env, ANSWER_MS)
   const isNone = answer.code !== undefined && NONE.test(answer.reason)
   try {
     if (answer.code === 0) return JSON.parse(answer.stdout)

@@ -1,7 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { accessSync, constants as fsConstants, existsSync, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import {
   closeFd,
@@ -13,8 +11,8 @@ import {
   withSoftFileLimit,
 } from '@sdbridge/syscalls'
 import type { Command } from '../engines/launch.js'
-import { BridgeError } from './bridge-error.js'
 import { type Ending, endingOfStatus } from './ending.js'
+import { resolveProgram } from './program-file.js'
 import { startFailure } from './start-failure.js'
 
 export interface ChildOptions {
@@ -121,53 +119,6 @@ function endByNode(child: ChildProcess): Promise<Ending> {
       resolve({ code: code ?? undefined, signal: signal ?? undefined })
     })
   })
-}
-
-/** Where a program is, as execvp(3) looks for it. */
-export function resolveProgram(file: string, env: NodeJS.ProcessEnv): string {
-  if (file.includes('/')) return checkExecutable(file)
-  const path = env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-  const candidates = path.split(delimiter).map((directory) => join(directory || '.', file))
-  const found = candidates.find((each) => isExecutable(each))
-  if (found !== undefined) return found
-  const useless = candidates.find((each) => isFile(each))
-  if (useless !== undefined) return checkExecutable(useless)
-  throw new BridgeError(
-    'ERR_BRIDGE_NOT_FOUND',
-    `${file} is not in PATH (${path}): install it, or write its whole path`,
-  )
-}
-
-function checkExecutable(file: string): string {
-  if (isExecutable(file)) return file
-  if (!existsSync(file)) {
-    throw new BridgeError(
-      'ERR_BRIDGE_NOT_FOUND',
-      `${file} does not exist: install it, or correct its path`,
-    )
-  }
-  throw new BridgeError(
-    'ERR_BRIDGE_NOT_EXECUTABLE',
-    `${file} is not a program that this user may run`,
-  )
-}
-
-function isExecutable(file: string): boolean {
-  try {
-    accessSync(file, fsConstants.X_OK)
-    return isFile(file)
-  } catch {
-    return false
-  }
-}
-
-// A directory of PATH that this user may not read holds nothing for it.
-function isFile(file: string): boolean {
-  try {
-    return statSync(file).isFile()
-  } catch {
-    return false
-  }
 }
 
 // LISTEN_PID is the child's own pid, which nobody knows before the fork: the shell is that process already, and exec keeps the

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, Launch } from '../engines/launch.js'
 import { Child, type ChildOptions } from './child-process.js'
 import { type Ending, endingOfEngine } from './ending.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { tell } from './operator-log.js'
 import { processEnd } from './process-end.js'
 

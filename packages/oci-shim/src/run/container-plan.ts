@@ -5,8 +5,8 @@ import type { BridgeFacts, Launch } from '../engines/launch.js'
 import { planLaunch } from '../engines/plan-launch.js'
 import { findPreparedContainer, type PreparedContainer } from '../engines/prepared-container.js'
 import { BridgeError } from './bridge-error.js'
-import { resolveProgram } from './child-process.js'
 import { fileNameOf, PrivateDirectory, sharedDirectory } from './private-directory.js'
+import { resolveProgram } from './program-file.js'
 
 /** A container engine's command, and what it takes to run it. */
 export interface ContainerPlan {

@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import type { Command, Launch } from '../engines/launch.js'
 import { removeMountpoints } from '../runtime/mountpoints.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { tell } from './operator-log.js'
 
 const ANSWER_MS = 15_000

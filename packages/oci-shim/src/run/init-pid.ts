@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { parseContainerPid } from '../engines/container-pid.js'
 import type { Launch } from '../engines/launch.js'
 import { isThere } from './container-stop.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 
 const ANSWER_MS = 10_000
 const PAUSE_MS = 100

@@ -2,7 +2,7 @@ import { closeFd, pidfdOpen, waitForExit } from '@sdbridge/syscalls'
 import { parseContainerPid } from '../engines/container-pid.js'
 import type { Command } from '../engines/launch.js'
 import { type Ending, endingOfStatus } from './ending.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 
 const ANSWER_MS = 15_000
 

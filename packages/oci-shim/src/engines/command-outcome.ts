@@ -1,14 +1,16 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable } from 'node:stream'
-import type { Command } from '../engines/launch.js'
+import type { Command } from './launch.js'
 
 /** What became of a command of the engine. */
 export interface CommandOutcome {
   /** `undefined` if it was not its own end, or there was no such program. */
   readonly code: number | undefined
   readonly stdout: string
-  /** What it said of its failure, shortened. */
+  /** What it said of its failure, shortened, in one line. */
   readonly reason: string
+  /** Whether there is no such program. */
+  readonly isMissing: boolean
 }
 
 const MOST_OUTPUT = 4 * 1024 * 1024
@@ -29,17 +31,17 @@ export function runCommand(
     let giveUpReason: string | undefined
     const child = started(file, args, env)
     if (child instanceof Error)
-      return resolve({ code: undefined, stdout: '', reason: child.message })
+      return resolve({ code: undefined, stdout: '', reason: child.message, isMissing: false })
     for (const name of ['stdout', 'stderr'] as const) {
       child[name].setEncoding('utf8').on('data', (chunk: string) => {
         output[name] = (output[name] + chunk).slice(0, MOST_OUTPUT)
       })
     }
-    const end = (code: number | undefined, problem?: string): void => {
+    const end = (code: number | undefined, problem?: string, isMissing = false): void => {
       clearTimeout(timer)
       signal?.removeEventListener('abort', onAbort)
-      const stderr = output.stderr.trim().split('\n').slice(-3).join(' ')
-      resolve({ code, stdout: output.stdout, reason: giveUpReason ?? problem ?? stderr })
+      const reason = giveUpReason ?? problem ?? lastLines(output.stderr)
+      resolve({ code, stdout: output.stdout, reason, isMissing })
     }
     const giveUp = (reason: string): void => {
       giveUpReason ??= reason
@@ -53,12 +55,20 @@ export function runCommand(
     const timer = timeoutMs === Infinity ? undefined : setTimeout(onTimeout, timeoutMs)
     signal?.addEventListener('abort', onAbort)
     if (signal?.aborted === true) onAbort()
-    child.once('error', (error) => end(undefined, error.message))
+    child.once('error', (error: NodeJS.ErrnoException) => {
+      end(undefined, error.message, error.code === 'ENOENT')
+    })
     child.once('close', (code, killedBy) => {
       const isOwnEnd = giveUpReason === undefined && code !== null
       end(isOwnEnd ? code : undefined, killedBy === null ? undefined : `ended by ${killedBy}`)
     })
   })
+}
+
+function lastLines(text: string): string {
+  const lines = text.split('\n').filter((each) => each.trim() !== '')
+  const words = lines.map((each) => each.replace(/^(?:error|errors pretty printing info): ?/i, ''))
+  return words.slice(-3).join(' ').trim()
 }
 
 // Where there is no memory, no descriptor, or no room for its arguments, Node throws, or gives a process without pipes.
