@@ -1,5 +1,8 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { getFileLimit, setFileLimit } from '@sdbridge/syscalls'
 import { describe, expect, test, vi } from 'vitest'
+import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { runCommand } from '../dist/engines/command-outcome.js'
 import { parseEngineCommand } from '../dist/engines/engine-command.js'
 import { examineEngine } from '../dist/engines/engine-problem.js'
@@ -83,9 +86,16 @@ describe('a command of the engine', () => {
   })
 
   test('that is an engine’s question is one that is not answered', async () => {
-    const name = `sdbridge-${'x'.repeat(4 * 1024 * 1024)}`
-    const command = parseEngineCommand(['docker', '--context', name, 'run', 'image'])!
-    const { problem } = await examineEngine(command, { env: { ...process.env, PATH: '/bin' } })
+    const file = join(temporaryDirectory(), 'docker')
+    writeFileSync(file, '#!/bin/sh\necho {}\n', { mode: 0o755 })
+    const command = parseEngineCommand([
+      file,
+      '--context',
+      'x'.repeat(4 * 1024 * 1024),
+      'run',
+      'image',
+    ])!
+    const { problem } = await examineEngine(command)
     expect(problem).toMatchObject({ code: 'unreachable' })
   })
 

@@ -33,7 +33,7 @@ test.each([
   ['the time of its container is over', 1],
 ])(
   'a client that hangs with its daemon is gone when %s',
-  async (when, graceSec) => {
+  async (_, graceSec) => {
     const pidFile = join(temporaryDirectory(), 'pid')
     const { launch } = await scriptedDocker(
       'start web',
