@@ -1,8 +1,9 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import type { Command } from '../dist/engines/launch.js'
+import { adoptOrphans } from '../dist/run/adopt-orphans.js'
 import { Child } from '../dist/run/child-process.js'
 import type { Ending } from '../dist/run/ending.js'
 import { startFailure } from '../dist/run/start-failure.js'
@@ -42,6 +43,19 @@ describe('the end of a program', () => {
     const args = [SDBRIDGE, 'run', '--', 'sh', '-c', script]
     expect(await endOf({ file: process.execPath, args })).toEqual(ending)
   })
+})
+
+test('what a program leaves behind is waited for, and the program’s own end is told', async () => {
+  adoptOrphans()
+  const pidFile = join(temporaryDirectory(), 'pids')
+  const child = await started(`for i in 1 2 3; do sleep 0.1 & echo $! >> ${pidFile}; done; exit 5`)
+  expect(await child.ended).toEqual({ code: 5 })
+  const pids = readFileSync(pidFile, 'utf8').trim().split('\n')
+  expect(pids).toHaveLength(3)
+  await vi.waitFor(
+    () => expect(pids.filter((pid) => existsSync(`/proc/${pid}`))).toEqual([]),
+    20_000,
+  )
 })
 
 describe('a program that cannot be started', () => {

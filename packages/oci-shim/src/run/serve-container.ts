@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { setSubreaper, type Signal } from '@sdbridge/syscalls'
+import type { Signal } from '@sdbridge/syscalls'
 import type { Launch } from '../engines/launch.js'
+import { adoptOrphans } from './adopt-orphans.js'
 import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child } from './child-process.js'
 import { childVariables } from './child-variables.js'
@@ -100,7 +101,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   })
   try {
     // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
-    if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
+    if (launch?.detached === true && launch.container.wait === undefined) adoptOrphans()
     const child = await startChild(prepared)
     endOnFault(prepared, child)
     for (const socket of prepared.sockets.fds) socket.close()
