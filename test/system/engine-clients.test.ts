@@ -434,7 +434,7 @@ const FIND_PREPARED = `
 const [directory, ...argv] = process.argv.slice(1)
 const { parseEngineCommand } = await import(directory + 'engine-command.js')
 const { findPreparedContainer } = await import(directory + 'prepared-container.js')
-console.log(JSON.stringify(await findPreparedContainer(parseEngineCommand(argv))))`
+console.log(JSON.stringify(await findPreparedContainer(parseEngineCommand(argv), process.env)))`
 
 function commandOf(argv: string | string[]): EngineCommand {
   const command = parseEngineCommand(typeof argv === 'string' ? argv.split(' ') : argv)

@@ -308,7 +308,7 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     expect(parseContainerPid(state.stdout)).toBe(pid)
     const command = parseEngineCommand(['runc', '--root', bridge.root, 'start', bridge.id])
     if (command === undefined) throw new Error('not understood')
-    const prepared = await findPreparedContainer(command)
+    const prepared = await findPreparedContainer(command, process.env)
     expect(prepared).toEqual({
       notifyDirectory: bridge.facts.notifyDirectory,
       stopSignal: 'SIGINT',
@@ -327,7 +327,7 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     const command = parseEngineCommand(['runc', 'start', 'sdbridge-no-such-container'])
     if (command === undefined) throw new Error('not understood')
 
-    await expect(findPreparedContainer(command)).rejects.toMatchObject({
+    await expect(findPreparedContainer(command, process.env)).rejects.toMatchObject({
       code: 'ERR_ENGINE_NOT_PREPARED',
       message: expect.stringContaining('sdbridge-no-such-container') as string,
     })

@@ -7,7 +7,7 @@ import { Bench, until } from './proxy/bench.js'
 import { linkOf, openFds } from './proxy/open-fds.js'
 import { program, Program } from './proxy/program.js'
 import { RawManager } from './proxy/raw-manager.js'
-import { TestPipe } from './proxy/test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 test.each(['directory', 'pipe'])(
   'in place of a %s, a pipe of ours goes up; theirs is closed when the manager closes ours',

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { Bench, until } from './proxy/bench.js'
 import { openFds } from './proxy/open-fds.js'
 import { program, Program } from './proxy/program.js'
-import { TestPipe } from './proxy/test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 test('a flood from one container delays no other, nor does it use up descriptors', async () => {
   const bench = new Bench()

@@ -2,7 +2,7 @@ import { closeSync, fstatSync, openSync, statSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { Bench } from './proxy/bench.js'
 import { openFds, untilOpen } from './proxy/open-fds.js'
-import { TestPipe } from './proxy/test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 test('everybody may write to the container socket', () => {
   const bench = new Bench()

@@ -13,7 +13,7 @@ import { makeMessage } from '../../notify/test/fuzz/make-message.js'
 import { Bench } from './proxy/bench.js'
 import { openFds, untilOpen } from './proxy/open-fds.js'
 import { RawManager } from './proxy/raw-manager.js'
-import { TestPipe } from './proxy/test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** `SDBRIDGE_FUZZ_MESSAGES` and `SDBRIDGE_FUZZ_SEED` make it longer, and another one. */
 const MESSAGES = Number(process.env['SDBRIDGE_FUZZ_MESSAGES'] ?? 10_000)

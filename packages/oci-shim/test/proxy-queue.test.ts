@@ -8,7 +8,7 @@ import { fillQueue } from './proxy/busy.js'
 import { linkOf, openFds } from './proxy/open-fds.js'
 import { program, Program } from './proxy/program.js'
 import { RawManager } from './proxy/raw-manager.js'
-import { TestPipe } from './proxy/test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** A manager that does not read, and has a full queue, until `manager.receiver.resume()`. */
 function busyBench(): { bench: Bench; manager: RawManager; filled: number } {

@@ -3,7 +3,7 @@ import { getFileLimit, setFileLimit } from '@sdbridge/syscalls'
 import { expect, onTestFinished, test } from 'vitest'
 import { nameWithoutPrefix, storedName } from '../src/index.js'
 import { Bench, until } from './proxy/bench.js'
-import { TestPipe } from './proxy/test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 test.each([
   ['web.', 'log', 'web.log'],

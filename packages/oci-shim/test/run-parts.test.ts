@@ -1,6 +1,11 @@
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { getFileLimit, setFileLimit } from '@sdbridge/syscalls'
 import { describe, expect, test, vi } from 'vitest'
-import { runCommand } from '../dist/run/command-outcome.js'
+import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
+import { runCommand } from '../dist/engines/command-outcome.js'
+import { parseEngineCommand } from '../dist/engines/engine-command.js'
+import { examineEngine } from '../dist/engines/engine-problem.js'
 import { fileNameOf } from '../dist/run/private-directory.js'
 import { PullExtension } from '../dist/run/pull-extension.js'
 import { stopGraceSec } from '../dist/run/stop-grace.js'
@@ -77,7 +82,21 @@ describe('a command of the engine', () => {
   test('that there is no room for is one that fails', async () => {
     const args = ['x'.repeat(4 * 1024 * 1024)]
     const outcome = await runCommand({ file: 'true', args }, process.env, 10_000)
-    expect(outcome).toEqual({ code: undefined, stdout: '', reason: 'spawn E2BIG' })
+    expect(outcome).toMatchObject({ code: undefined, stdout: '', reason: 'spawn E2BIG' })
+  })
+
+  test('that is an engine’s question is one that is not answered', async () => {
+    const file = join(temporaryDirectory(), 'docker')
+    writeFileSync(file, '#!/bin/sh\necho {}\n', { mode: 0o755 })
+    const command = parseEngineCommand([
+      file,
+      '--context',
+      'x'.repeat(4 * 1024 * 1024),
+      'run',
+      'image',
+    ])!
+    const { problem } = await examineEngine(command)
+    expect(problem).toMatchObject({ code: 'unreachable' })
   })
 
   test('without a descriptor to read it by is one that fails', async () => {

@@ -16,7 +16,7 @@ import { Conversation, freeAddress } from './conversation.js'
 import { until } from './inbox.js'
 import { flagsOf, inherited, inheritedSocket } from './inherited.js'
 import { isOpen } from './open-fds.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 const [AF_UNIX, AF_INET] = [1, 2]
 

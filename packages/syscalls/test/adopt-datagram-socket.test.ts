@@ -16,7 +16,7 @@ import { freeAddress } from './conversation.js'
 import { openSocket, tick, until } from './inbox.js'
 import { flagsOf, inherited, inheritedSocket } from './inherited.js'
 import { isOpen } from './open-fds.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 const [AF_UNIX, AF_INET, SOCK_DGRAM, SOCK_RAW] = [1, 2, 2, 3]
 const NETLINK_USERSOCK = 2

@@ -21,7 +21,7 @@ import { acceptOne, connectedPair, Conversation, freeAddress } from './conversat
 import { tick, until } from './inbox.js'
 import { openFds } from './open-fds.js'
 import { fixture } from './program.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 const CREDENTIALS = { pid: process.pid, uid: process.getuid!(), gid: process.getgid!() }
 

@@ -9,7 +9,7 @@ import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { bindSocket, closeFd, describeSocket, type SocketFacts } from '../src/index.js'
 import { Inbox, openSender, openSocket } from './inbox.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** The descriptor of one of Node's own sockets. */
 function fdOf(owner: object): number {

@@ -7,7 +7,7 @@ import { temporaryDirectory } from '../../../test/support/temporary-directory.js
 import { closeFd, kindOfFd, pidfdOpen } from '../src/index.js'
 import { openSocket } from './inbox.js'
 import { run } from './program.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 function open(path: string, flags = 'r'): number {
   const fd = openSync(path, flags)

@@ -6,7 +6,7 @@ import { closeFd, FdWatcher, pidfdOpen, pipe, type Readiness } from '../src/inde
 import { Inbox, openSender, tick, until } from './inbox.js'
 import { isOpen } from './open-fds.js'
 import { runFixture } from './program.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 const nothing: Readiness = { readable: false, writable: false, hangup: false, error: false }
 

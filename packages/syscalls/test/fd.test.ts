@@ -16,7 +16,7 @@ import {
 import { openSocket } from './inbox.js'
 import { isOpen } from './open-fds.js'
 import { runFixture } from './program.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** A number that is no descriptor of this process. */
 function closedFd(): number {

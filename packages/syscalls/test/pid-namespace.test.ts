@@ -8,7 +8,7 @@ import { closeFd, openPidNamespace, pidFromNamespace, pidInNamespace } from '../
 import { pidSeenFrom, searchPid } from '../src/pid-namespace.js'
 import { until } from './inbox.js'
 import { openFds } from './open-fds.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** Both ways to the same: the kernel's own translation, and what is there before Linux 6.11. */
 const WAYS = [

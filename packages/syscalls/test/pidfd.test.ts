@@ -5,7 +5,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
 import { closeFd, pidfdOpen, pidfdPid, sendSignal, type Signal } from '../src/index.js'
 import { run } from './program.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 function openPidfd(pid: number): number {
   const pidfd = pidfdOpen(pid)

@@ -5,7 +5,7 @@ import { closeFd, isCloexec, pidfdId, pidfdOpen } from '../src/index.js'
 import { Inbox, openSender } from './inbox.js'
 import { isOpen, openFds } from './open-fds.js'
 import { fixture, run } from './program.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** The kernel's answer to SO_PASSPIDFD: there are pidfds of senders since Linux 6.5, ids since 6.9. */
 function kernelIsAtLeast(major: number, minor: number): boolean {

@@ -4,7 +4,7 @@ import { isNonBlocking, isSameDescription, setNonBlocking } from '../src/index.j
 import { native } from '../src/native.js'
 import { Inbox, openSender } from './inbox.js'
 import { canDeny, runDenied } from './sandbox.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 const O_PATH = 0o10000000
 const EINVAL = -22

@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { type SocketAddress } from '../src/index.js'
 import { fillQueue, Inbox, openSender, openSocket, tick, until } from './inbox.js'
 import { isOpen } from './open-fds.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 const nobody: SocketAddress = { family: 'unix', abstract: Buffer.from('sdbridge-nobody-here') }
 

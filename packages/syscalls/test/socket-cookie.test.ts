@@ -3,7 +3,7 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { bindSocket, closeFd, duplicateFd, socketCookie } from '../src/index.js'
 import { openSocket } from './inbox.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** A TCP socket that listens, for one test. */
 function listen(): number {

@@ -14,7 +14,7 @@ import { check } from '../src/system-error.js'
 import { freeAddress } from './conversation.js'
 import { Inbox, openSocket, until } from './inbox.js'
 import { inheritedSocket } from './inherited.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** A socket with an address, for one test. */
 function bound(address: SocketAddress): DatagramSocket {

@@ -7,7 +7,7 @@ import { closeFd, pidfdOpen, sendSignal, waitForExit } from '../src/index.js'
 import { until } from './inbox.js'
 import { openFds } from './open-fds.js'
 import { fixture, runFixture } from './program.js'
-import { TestPipe } from './test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 /** A process of which Node knows nothing, and that is not our child: it sleeps until its end is wanted. */
 function startStranger(): number {

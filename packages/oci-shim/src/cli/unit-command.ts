@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { basename, join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { findProgram } from './find-program.js'
+import { findProgram } from '../run/program-file.js'
 import { parseWords } from './parse-words.js'
 import { serviceUnit, socketUnit, type UnitEngine, type UnitFacts } from './unit-file.js'
 import { UsageError } from './usage-error.js'
@@ -49,7 +49,7 @@ export async function main(args: readonly string[]): Promise<number> {
   const only = partOf(values.only, sockets)
   const name = nameOf(values.name ?? defaultName(image))
 
-  const program = await findProgram(engine)
+  const program = findProgram(engine, process.env)
   if (program === undefined) {
     process.stderr.write(`sdbridge: ${engine} is not installed, or not in PATH\n`)
     return 127

@@ -1,5 +1,5 @@
 import { release } from 'node:os'
-import { askEngine, type Answer } from './ask-engine.js'
+import { type CommandOutcome, runCommand } from './command-outcome.js'
 import type { EngineCommand } from './engine-command.js'
 
 /** Why a container of this engine cannot be bridged. */
@@ -31,14 +31,6 @@ export interface ExamineOptions {
   timeoutMs?: number
 }
 
-/** {@link examineEngine} for one who only wants to know whether it can work. */
-export async function findEngineProblem(
-  command: EngineCommand,
-  options: ExamineOptions = {},
-): Promise<EngineProblem | undefined> {
-  return (await examineEngine(command, options)).problem
-}
-
 /**
  * Asks an engine, by its own client, whether its containers can be bridged: a directory of this host is to be bound into them, and their
  * processes are to be seen from here. runc and crun are no engines to ask, and nerdctl talks to this host's containerd only.
@@ -48,14 +40,14 @@ export async function examineEngine(
   options: ExamineOptions = {},
 ): Promise<EngineReport> {
   const { env = { ...process.env, NOTIFY_SOCKET: undefined }, timeoutMs = 10_000 } = options
-  const ask: Ask = (...args) =>
-    askEngine(command.file, [...command.globals, ...args], { env, timeoutMs })
+  const { file, globals } = command
+  const ask: Ask = (...args) => runCommand({ file, args: [...globals, ...args] }, env, timeoutMs)
   if (command.engine === 'docker') return await examineDocker(ask)
   if (command.engine === 'podman') return await examinePodman(command, ask, env)
   return { problem: undefined, warnings: [], cgroupDriver: undefined }
 }
 
-type Ask = (...args: string[]) => Promise<Answer>
+type Ask = (...args: string[]) => Promise<CommandOutcome>
 
 async function examineDocker(ask: Ask): Promise<EngineReport> {
   // Of all that may name another host, options, variables and contexts, the client itself knows which one counts.

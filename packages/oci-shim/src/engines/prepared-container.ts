@@ -1,5 +1,5 @@
 import { isObject } from '../runtime/bundle.js'
-import { askEngine } from './ask-engine.js'
+import { runCommand } from './command-outcome.js'
 import type { EngineCommand } from './engine-command.js'
 import { EngineError } from './engine-error.js'
 import { DIRECTORY_LABEL } from './labels.js'
@@ -15,12 +15,16 @@ export interface PreparedContainer {
 /**
  * Asks the engine for what was prepared when the container of a `start` was created.
  *
- * @throws {@link EngineError} `ERR_ENGINE_NOT_PREPARED`
+ * @param env The environment of all that is started.
+ * @throws {@link EngineError} `ERR_ENGINE_NOT_PREPARED`, `ERR_ENGINE_OPTION`, `ERR_ENGINE_UNREACHABLE`
  */
-export async function findPreparedContainer(command: EngineCommand): Promise<PreparedContainer> {
+export async function findPreparedContainer(
+  command: EngineCommand,
+  env: NodeJS.ProcessEnv,
+): Promise<PreparedContainer> {
   const { engine, operands } = command
   const id = operands[0] ?? ''
-  const facts = await inspect(command, id)
+  const facts = await inspect(command, id, env)
   const notifyDirectory = facts.labels[DIRECTORY_LABEL]
   if (typeof notifyDirectory !== 'string' || !notifyDirectory.startsWith('/')) {
     throw new EngineError(
@@ -43,10 +47,10 @@ interface Facts {
   stopSignal: string | undefined
 }
 
-async function inspect(command: EngineCommand, id: string): Promise<Facts> {
+async function inspect(command: EngineCommand, id: string, env: NodeJS.ProcessEnv): Promise<Facts> {
   const isRuntime = command.engine === 'runc' || command.engine === 'crun'
   const args = isRuntime ? ['state', id] : ['container', 'inspect', id]
-  const value = await ask(command, args, id)
+  const value = await ask(command, args, id, env)
   const container: unknown = Array.isArray(value) ? value[0] : value
   if (!isObject(container)) throw unreadable(command, id)
   if (isRuntime) {
@@ -64,22 +68,33 @@ async function inspect(command: EngineCommand, id: string): Promise<Facts> {
   }
 }
 
+/** What the engines say where they have no such container: of runc and crun, one by its directory. */
+const NONE =
+  /no such (?:container|object)|no container with|does not exist|\/status\W+no such file/i
+const ANSWER_MS = 30_000
+
 async function ask(
   { file, globals, engine }: EngineCommand,
   args: string[],
   id: string,
+  env: NodeJS.ProcessEnv,
 ): Promise<unknown> {
-  // As of everything that is started: a runtime would otherwise speak for the unit.
-  const env = { ...process.env, NOTIFY_SOCKET: undefined }
-  const answer = await askEngine(file, [...globals, ...args], { env, timeoutMs: 30_000 })
+  const answer = await runCommand({ file, args: [...globals, ...args] }, env, ANSWER_MS)
+  const isNone = answer.code !== undefined && NONE.test(answer.reason)
   try {
     if (answer.code === 0) return JSON.parse(answer.stdout)
   } catch {
     // It is no answer then.
   }
+  if (isNone) {
+    throw new EngineError(
+      'ERR_ENGINE_NOT_PREPARED',
+      `${engine} start ${id}: expected a container that has been created: ${answer.reason}`,
+    )
+  }
   throw new EngineError(
-    'ERR_ENGINE_NOT_PREPARED',
-    `${engine} start ${id}: expected a container that has been created: ${answer.reason}`,
+    'ERR_ENGINE_UNREACHABLE',
+    `${engine} start ${id}: expected ${engine} to tell of the container, and it does not: ${answer.reason || 'its answer is no JSON'}`,
   )
 }
 

@@ -1,10 +1,19 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { accessSync, constants as fsConstants, existsSync, statSync } from 'node:fs'
-import { delimiter, join } from 'node:path'
-import { type Signal, signalNumber, type StartState, withSoftFileLimit } from '@sdbridge/syscalls'
+import { once } from 'node:events'
+import { setTimeout as delay } from 'node:timers/promises'
+import {
+  closeFd,
+  pidfdOpen,
+  type Signal,
+  signalNumber,
+  type StartState,
+  waitForExit,
+  withSoftFileLimit,
+} from '@sdbridge/syscalls'
 import type { Command } from '../engines/launch.js'
-import { BridgeError } from './bridge-error.js'
-import type { Ending } from './ending.js'
+import { type Ending, endingOfStatus } from './ending.js'
+import { resolveProgram } from './program-file.js'
+import { startFailure } from './start-failure.js'
 
 export interface ChildOptions {
   readonly env: NodeJS.ProcessEnv
@@ -19,14 +28,14 @@ export class Child {
   readonly pid: number
   /** Settles when it has ended, and is never rejected. */
   readonly ended: Promise<Ending>
-  readonly #process: ChildProcess
+  #hasEnded = false
 
   /**
    * Starts it.
    *
    * @throws BridgeError `ERR_BRIDGE_NOT_FOUND`, `ERR_BRIDGE_NOT_EXECUTABLE`, `ERR_BRIDGE_FAILED`.
    */
-  constructor(command: Command, { env, fds, state }: ChildOptions) {
+  static async start(command: Command, { env, fds, state }: ChildOptions): Promise<Child> {
     const program = resolveProgram(command.file, env)
     const prelude = preludeFor(fds.length, state.ignoredSignals)
     const words =
@@ -34,38 +43,36 @@ export class Child {
         ? [program, ...command.args]
         : ['/bin/sh', '-c', `${prelude}exec "$@"`, 'sdbridge', program, ...command.args]
     const [file, ...args] = words as [string, ...string[]]
-    this.#process = withSoftFileLimit(state.softFileLimit, () =>
-      spawn(file, args, {
-        env,
-        stdio: ['inherit', 'inherit', 'inherit', ...fds],
-        argv0: argv0Of(prelude, command),
-      }),
-    )
-    this.ended = new Promise((resolve) => {
-      this.#process.once('exit', (code, signal) => {
-        resolve({ code: code ?? undefined, signal: signal ?? undefined })
-      })
-      this.#process.on('error', () => {
-        // What could not be started has no pid.
-      })
-    })
-    const { pid } = this.#process
-    if (pid === undefined) {
-      throw new BridgeError(
-        'ERR_BRIDGE_NOT_EXECUTABLE',
-        `cannot start ${program}: is it a program for this machine, and is its interpreter there?`,
+    try {
+      const child = withSoftFileLimit(state.softFileLimit, () =>
+        spawn(file, args, {
+          env,
+          stdio: ['inherit', 'inherit', 'inherit', ...fds],
+          argv0: argv0Of(prelude, command),
+        }),
       )
+      if (child.pid !== undefined) return new Child(child, child.pid)
+      throw ((await once(child, 'error')) as [Error])[0]
+    } catch (error) {
+      throw startFailure(program, error as NodeJS.ErrnoException)
     }
+  }
+
+  private constructor(child: ChildProcess, pid: number) {
     this.pid = pid
+    this.ended = endOf(child, pid).then((ending) => {
+      this.#hasEnded = true
+      return ending
+    })
   }
 
   get hasEnded(): boolean {
-    return this.#process.exitCode !== null || this.#process.signalCode !== null
+    return this.#hasEnded
   }
 
   /** Sends it a signal. What has ended hears none, nor does what has become another user's (sudo). */
   kill(signal: Signal): void {
-    if (this.hasEnded) return
+    if (this.#hasEnded) return
     try {
       // Not by its own method, which knows no real-time signals.
       process.kill(this.pid, signalNumber(signal))
@@ -75,51 +82,43 @@ export class Child {
   }
 }
 
-/** Where a program is, as execvp(3) looks for it. */
-export function resolveProgram(file: string, env: NodeJS.ProcessEnv): string {
-  if (file.includes('/')) return checkExecutable(file)
-  const path = env['PATH'] ?? '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
-  const candidates = path.split(delimiter).map((directory) => join(directory || '.', file))
-  const found = candidates.find((each) => isExecutable(each))
-  if (found !== undefined) return found
-  const useless = candidates.find((each) => isFile(each))
-  if (useless !== undefined) return checkExecutable(useless)
-  throw new BridgeError(
-    'ERR_BRIDGE_NOT_FOUND',
-    `${file} is not in PATH (${path}): install it, or write its whole path`,
-  )
-}
+/** Of a child that another has waited for, nothing is known but that it was no success. */
+const LOST: Ending = { code: 125 }
+const PAUSE_MS = 1000
 
-function checkExecutable(file: string): string {
-  if (isExecutable(file)) return file
-  if (!existsSync(file)) {
-    throw new BridgeError(
-      'ERR_BRIDGE_NOT_FOUND',
-      `${file} does not exist: install it, or correct its path`,
-    )
-  }
-  throw new BridgeError(
-    'ERR_BRIDGE_NOT_EXECUTABLE',
-    `${file} is not a program that this user may run`,
-  )
-}
-
-function isExecutable(file: string): boolean {
+// To Node, a death by a real-time signal is the exit code 0: libuv has no name for it. So Node is kept from waiting for this child,
+// which it does by number in a turn of the event loop; until the first of them it has not. Nothing public does that.
+function endOf(child: ChildProcess, pid: number): Promise<Ending> {
+  const { _handle: handle } = child as { _handle?: { close?: () => void } | null }
   try {
-    accessSync(file, fsConstants.X_OK)
-    return isFile(file)
+    if (typeof handle?.close !== 'function') return endByNode(child)
+    const pidfd = pidfdOpen(pid)
+    handle.close()
+    return endByKernel(pidfd).finally(() => closeFd(pidfd))
   } catch {
-    return false
+    // There is no descriptor for it.
+    return endByNode(child)
   }
 }
 
-// A directory of PATH that this user may not read holds nothing for it.
-function isFile(file: string): boolean {
-  try {
-    return statSync(file).isFile()
-  } catch {
-    return false
+async function endByKernel(pidfd: number): Promise<Ending> {
+  for (;;) {
+    try {
+      const status = await waitForExit(pidfd, { reap: true })
+      return status === undefined ? LOST : endingOfStatus(status)
+    } catch {
+      // No memory for the waiting, say.
+      await delay(PAUSE_MS)
+    }
   }
+}
+
+function endByNode(child: ChildProcess): Promise<Ending> {
+  return new Promise((resolve) => {
+    child.once('exit', (code, signal) => {
+      resolve({ code: code ?? undefined, signal: signal ?? undefined })
+    })
+  })
 }
 
 // LISTEN_PID is the child's own pid, which nobody knows before the fork: the shell is that process already, and exec keeps the

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Command, ContainerCommands } from '../engines/launch.js'
 import { Child, type ChildOptions } from './child-process.js'
 import { type Ending, endingOfEngine } from './ending.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { readInspected } from './inspected-container.js'
+import { tell } from './operator-log.js'
 import { isNone, type OwnContainer } from './own-container.js'
 import { processEnd } from './process-end.js'
 
@@ -71,7 +72,7 @@ export class ContainerEnd {
         // To wait for such a one is no failure to an engine, and its exit code is 0.
         if (pauseMs > START_PAUSE_MS) return 'unstarted'
       } else if (inspection.code === 0) {
-        this.#followLogs(container)
+        await this.#followLogs(container)
         const { code, stdout } = await runCommand(container.wait, env, Infinity)
         const exitCode = /^\d+$/m.exec(stdout)?.[0]
         if (code === 0 && exitCode !== undefined) return Number(exitCode)
@@ -80,14 +81,19 @@ export class ContainerEnd {
     }
   }
 
-  #followLogs({ logs: all, name }: ContainerCommands): void {
+  async #followLogs({ logs: all, name }: ContainerCommands): Promise<void> {
     const { logsSince, env, state } = this.#options
     if (this.#logs?.hasEnded === false) return
     const command = this.#seen === undefined ? all : logsSince(name, this.#seen)
     if (command === undefined) return
-    const logs = new Child(command, { env, state, fds: [] })
-    this.#logs = logs
-    void logs.ended.then(() => (this.#seen = Date.now() / 1000))
+    try {
+      const logs = await Child.start(command, { env, state, fds: [] })
+      this.#logs = logs
+      void logs.ended.then(() => (this.#seen = Date.now() / 1000))
+    } catch (error) {
+      // How it ends is worth more than what it writes.
+      tell(`what the container writes is not shown: ${(error as Error).message}`)
+    }
   }
 
   // What it wrote last is on its way. It follows a container that has ended to the end of what it wrote.

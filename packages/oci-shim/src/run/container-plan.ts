@@ -3,9 +3,10 @@ import { basename, join } from 'node:path'
 import { type EngineCommand, optionValue } from '../engines/engine-command.js'
 import type { BridgeFacts, Launch } from '../engines/launch.js'
 import { planLaunch } from '../engines/plan-launch.js'
-import { findPreparedContainer } from '../engines/prepared-container.js'
+import { findPreparedContainer, type PreparedContainer } from '../engines/prepared-container.js'
 import { BridgeError } from './bridge-error.js'
 import { fileNameOf, PrivateDirectory, sharedDirectory } from './private-directory.js'
+import { resolveProgram } from './program-file.js'
 
 /** A container engine's command, and what it takes to run it. */
 export interface ContainerPlan {
@@ -23,15 +24,17 @@ export interface PlanFacts extends Omit<
 > {
   /** The unit's own directory. */
   readonly path: string
+  /** The environment of all that is started. */
+  readonly env: NodeJS.ProcessEnv
 }
 
 /** Plans the command of a known engine. */
 export async function planContainer(
   command: EngineCommand,
-  { path, ...facts }: PlanFacts,
+  { path, env, ...facts }: PlanFacts,
 ): Promise<ContainerPlan> {
   const containerName = containerNameOf(facts.unit)
-  const prepared = command.verb === 'start' ? await findPreparedContainer(command) : undefined
+  const prepared = command.verb === 'start' ? await findPrepared(command, env) : undefined
   const lasting = prepared?.notifyDirectory ?? lastingDirectory(command, containerName)
   if (lasting !== undefined) checkLasting(lasting)
   const directory = new PrivateDirectory(path, lasting)
@@ -47,6 +50,15 @@ export async function planContainer(
     prepared,
   )
   return { command, launch, directory, cgroup: facts.cgroupParent }
+}
+
+async function findPrepared(
+  command: EngineCommand,
+  env: NodeJS.ProcessEnv,
+): Promise<PreparedContainer> {
+  // Of a program that is not there, that is what is to be said.
+  resolveProgram(command.file, env)
+  return await findPreparedContainer(command, env)
 }
 
 // A container that is created now and started later has the directory's path in its configuration.

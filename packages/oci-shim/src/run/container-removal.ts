@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import type { Command, ContainerCommands, Launch } from '../engines/launch.js'
 import { removeMountpoints } from '../runtime/mountpoints.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { tell } from './operator-log.js'
 import { isNone, type OwnContainer } from './own-container.js'
 

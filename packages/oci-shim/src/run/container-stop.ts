@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Command } from '../engines/launch.js'
 import type { Child } from './child-process.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { removalOf } from './container-removal.js'
 import { tell } from './operator-log.js'
 import type { OwnContainer } from './own-container.js'
@@ -28,14 +28,21 @@ const PAUSE_MS = 1000
 /** Ends a container, or what was started in its place, once. */
 export class ContainerStop {
   readonly #options: ContainerStopOptions
+  /** Ends what the engine's clients are at, once it is of no use. */
+  readonly #over = new AbortController()
   #hasEnded = false
   #stopping: Promise<void> | undefined
+  readonly #kills: Promise<void>[] = []
   /** When it is killed, in milliseconds of performance.now(). */
   #deadline = Infinity
 
   constructor(options: ContainerStopOptions) {
     this.#options = options
-    void options.ended.then(() => (this.#hasEnded = true))
+    void options.ended.then(() => {
+      this.#hasEnded = true
+      // A client ends with the container, unless its daemon hangs.
+      setTimeout(() => this.#over.abort(), CLIENT_MS).unref()
+    })
   }
 
   get isStopping(): boolean {
@@ -48,6 +55,11 @@ export class ContainerStop {
     await this.#stopping
   }
 
+  /** Resolves when no client of the engine is left of what was done to stop it: a while after the container's end at the latest. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#stopping, ...this.#kills])
+  }
+
   /** The payload has asked for so much more time, and the service manager gives it. */
   extend(usec: bigint): void {
     if (this.isStopping)
@@ -58,7 +70,11 @@ export class ContainerStop {
   async kill(): Promise<void> {
     const { own, child } = this.#options
     if (own === undefined) child.kill('SIGKILL')
-    else if (!this.#hasEnded && !(await this.#remove(own))) await this.#stopClient()
+    else if (!this.#hasEnded) {
+      const killing = this.#removeOrStop(own)
+      this.#kills.push(killing)
+      await killing
+    }
   }
 
   async #stop(signal: NodeJS.Signals): Promise<void> {
@@ -72,16 +88,21 @@ export class ContainerStop {
     else await this.#killContainer(own)
   }
 
+  async #removeOrStop(own: OwnContainer): Promise<void> {
+    if (!(await this.#remove(own))) await this.#stopClient()
+  }
+
   async #stopContainer(own: OwnContainer): Promise<void> {
     if (!own.isThere) await this.#stopClient()
     const engineWaits = own.launch.container.wait !== undefined
+    const late = new AbortController()
+    void this.#endsByDeadline().then((hasEnded) => hasEnded || late.abort())
+    const signal = AbortSignal.any([late.signal, this.#over.signal])
     while (!this.#hasEnded && performance.now() < this.#deadline) {
       // The time is kept here: the payload may ask for more of it, and an engine cannot be told so.
       const [command] = (await own.find())?.stop(FOR_EVER_SEC) ?? []
       if (command !== undefined) {
-        const running = runCommand(command, this.#options.env, Infinity)
-        const outcome = await Promise.race([running, this.#endsByDeadline()])
-        if (typeof outcome === 'boolean') return
+        const outcome = await runCommand(command, this.#options.env, Infinity, signal)
         if (outcome.code === 0 && (!engineWaits || (await this.#endsIn(CLIENT_MS)))) return
       }
       // There is no container yet, or it was not started when it was stopped, or the engine is away for a time.
@@ -116,7 +137,7 @@ export class ContainerStop {
   }
 
   async #run(command: Command): Promise<void> {
-    await runCommand(command, this.#options.env, ANSWER_MS)
+    await runCommand(command, this.#options.env, ANSWER_MS, this.#over.signal)
   }
 
   async #endsByDeadline(): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { readFileSync, statSync } from 'node:fs'
 import { parseContainerPid } from '../engines/container-pid.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import type { OwnContainer } from './own-container.js'
 
 const ANSWER_MS = 10_000

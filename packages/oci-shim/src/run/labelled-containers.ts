@@ -3,10 +3,10 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { DIRECTORY_LABEL, UNIT_LABEL } from '../engines/labels.js'
 import { BridgeError } from './bridge-error.js'
-import { resolveProgram } from './child-process.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { served } from './leftovers.js'
 import { tell } from './operator-log.js'
+import { resolveProgram } from './program-file.js'
 import { isServedContainer } from './served-container.js'
 
 const ANSWER_MS = 10_000

@@ -1,7 +1,7 @@
 import { type EngineCommand, isSwitchedOn } from '../engines/engine-command.js'
 import type { Command, Launch } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { readInspected } from './inspected-container.js'
 import { tell } from './operator-log.js'
 import type { PrivateDirectory } from './private-directory.js'

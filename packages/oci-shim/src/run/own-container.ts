@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync, realpathSync, statSync } from 'node:fs'
 import type { ContainerCommands, Launch } from '../engines/launch.js'
-import { type CommandOutcome, runCommand } from './command-outcome.js'
+import { type CommandOutcome, runCommand } from '../engines/command-outcome.js'
 import { readInspected } from './inspected-container.js'
 
 const ANSWER_MS = 15_000
@@ -74,7 +74,7 @@ export class OwnContainer {
   }
 
   #judge(
-    { code, stdout, reason }: CommandOutcome,
+    { code, stdout, reason }: Pick<CommandOutcome, 'code' | 'stdout' | 'reason'>,
     hasLeft: boolean,
   ): ContainerCommands | undefined {
     const { container } = this.launch

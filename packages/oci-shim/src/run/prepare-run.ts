@@ -63,6 +63,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     command &&
     (await planContainer(command, {
       path,
+      env: host.passedOn,
       containerDirectory: options.containerDirectory,
       variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
       fdNames: sockets.names,

@@ -1,8 +1,8 @@
 import { closeFd, pidfdOpen, waitForExit } from '@sdbridge/syscalls'
 import { parseContainerPid } from '../engines/container-pid.js'
 import type { Command } from '../engines/launch.js'
-import type { Ending } from './ending.js'
-import { runCommand } from './command-outcome.js'
+import { type Ending, endingOfStatus } from './ending.js'
+import { runCommand } from '../engines/command-outcome.js'
 
 const ANSWER_MS = 15_000
 
@@ -28,9 +28,7 @@ export async function processEnd(
   }
   try {
     const status = await waitForExit(pidfd, { reap: true })
-    if (status === undefined) return undefined
-    const signal = (status.signal ?? undefined) as NodeJS.Signals | undefined
-    return { code: status.code ?? undefined, signal }
+    return status && endingOfStatus(status)
   } finally {
     closeFd(pidfd)
   }

@@ -30,5 +30,6 @@ export async function run(options: RunOptions): Promise<number> {
 /** What the command line documents: a mistake in it is 2, all else that the bridge itself cannot do is 125. */
 export function exitCodeOf(error: unknown): number {
   if (error instanceof BridgeError) return error.exitCode
-  return error instanceof EngineError ? 2 : 125
+  const isMistake = error instanceof EngineError && error.code !== 'ERR_ENGINE_UNREACHABLE'
+  return isMistake ? 2 : 125
 }

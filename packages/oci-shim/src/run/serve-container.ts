@@ -1,8 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { setSubreaper, type Signal } from '@sdbridge/syscalls'
+import type { Signal } from '@sdbridge/syscalls'
 import type { Launch } from '../engines/launch.js'
+import { adoptOrphans } from './adopt-orphans.js'
 import { answerSignals, tellSummary } from './answer-signals.js'
-import { Child, resolveProgram } from './child-process.js'
+import { Child } from './child-process.js'
 import { childVariables } from './child-variables.js'
 import { ContainerEnd } from './container-end.js'
 import { removalOf, removeContainer, removeContainerNow } from './container-removal.js'
@@ -17,6 +18,7 @@ import { tellNotes } from './operator-notes.js'
 import { OwnContainer } from './own-container.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
+import { resolveProgram } from './program-file.js'
 import type { PullExtension } from './pull-extension.js'
 import type { SignalInbox } from './signal-inbox.js'
 import { writeState } from './state-file.js'
@@ -65,7 +67,7 @@ function isGoneFor({ engine, verb }: Launch): boolean {
 
 // There is no container to stop yet: a pull, say, is the client's to end.
 async function create(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending> {
-  const child = startChild(prepared)
+  const child = await startChild(prepared)
   const passOn = (signal: Signal): void => child.kill(signal)
   inbox.open({ onStop: passOn, onAbort: passOn, onPassOn: passOn, onSummary: passOn })
   return await child.ended
@@ -99,8 +101,8 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   })
   try {
     // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
-    if (launch?.detached === true && launch.container.wait === undefined) setSubreaper(true)
-    const client = startChild(prepared)
+    if (launch?.detached === true && launch.container.wait === undefined) adoptOrphans()
+    const client = await startChild(prepared)
     child = client
     endOnFault(prepared, client, own)
     for (const socket of prepared.sockets.fds) socket.close()
@@ -129,6 +131,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
 
     const ending = await ended
     pull?.end()
+    await stopping.settled()
     await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
     const wasKilled = (await client.ended).signal !== undefined
     if (own !== undefined && !(await removeContainer(own, env, wasKilled))) directory.keep()
@@ -143,12 +146,12 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   }
 }
 
-function startChild(prepared: PreparedRun): Child {
+async function startChild(prepared: PreparedRun): Promise<Child> {
   const { conditions, directory, host, options, plan, sockets } = prepared
   const command = plan?.launch ?? fillPlaceholders(options.command, directory)
   const fds = plan?.launch.passesFds === false ? [] : sockets.fds.map(({ fd }) => fd)
   const env = { ...host.passedOn, ...childVariables(prepared) }
-  return new Child(command, { env, fds, state: conditions })
+  return await Child.start(command, { env, fds, state: conditions })
 }
 
 function endOnFault(prepared: PreparedRun, child: Child, own: OwnContainer | undefined): void {

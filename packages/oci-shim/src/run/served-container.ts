@@ -1,6 +1,6 @@
 import { basename, join } from 'node:path'
 import type { EngineCommand } from '../engines/engine-command.js'
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import { isServed } from './private-directory.js'
 
 const ANSWER_MS = 10_000

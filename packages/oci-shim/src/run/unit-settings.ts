@@ -1,4 +1,4 @@
-import { runCommand } from './command-outcome.js'
+import { runCommand } from '../engines/command-outcome.js'
 import type { UnitIdentity } from './unit-identity.js'
 
 /** What the unit file says and no variable tells; each is `undefined` where systemctl gives no answer. */

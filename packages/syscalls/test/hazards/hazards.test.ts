@@ -10,7 +10,7 @@ import {
 } from '../../src/index.js'
 import { Inbox, openSender, openSocket, until } from '../inbox.js'
 import { type Outcome, run } from '../program.js'
-import { TestPipe } from '../test-pipe.js'
+import { TestPipe } from '../../../../test/support/test-pipe.js'
 
 /** Runs a program of this directory; the limit on descriptors is for it alone. */
 async function runHazard(name: string, limit?: number): Promise<Outcome> {
