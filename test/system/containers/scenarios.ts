@@ -60,6 +60,7 @@ export const SCENARIOS = {
   end: { title: 'exit status and death by signal' },
   pull: { title: 'the start timeout while an image is fetched' },
   others: { title: 'programs that are not ours: C, redis, haproxy, systemd-notify, node' },
+  doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 
