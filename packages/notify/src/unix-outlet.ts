@@ -43,6 +43,18 @@ export class UnixOutlet implements Outlet {
     }
   }
 
+  /**
+   * Sends notifications of text alone, in order, as far as there is room; what stands in the way is told by {@link trySend} of
+   * the next one.
+   *
+   * @param payloads The memory that they are in.
+   * @param ranges For each, where it begins and how many bytes it has.
+   * @returns How many were sent.
+   */
+  trySendBatch(payloads: Uint8Array, ranges: Int32Array): number {
+    return this.#socket?.trySendBatch(payloads, ranges) ?? 0
+  }
+
   onceRoom(callback: (() => void) | undefined): void {
     this.#socket?.onceWritable(callback)
   }

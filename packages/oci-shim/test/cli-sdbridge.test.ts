@@ -27,25 +27,28 @@ describe('help and version', () => {
     const { stdout, stderr, status } = sdbridge([word])
 
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
-    for (const name of ['run', 'cleanup', 'unit', 'version'])
+    for (const name of ['run', 'cleanup', 'unit', 'doctor', 'version'])
       expect(stdout).toContain(`\n  ${name} `)
   })
 
-  test.each(['run', 'cleanup', 'unit', 'version'])('of sdbridge %s, in three ways', (name) => {
-    const outcomes = [
-      [name, '--help'],
-      [name, '-h'],
-      ['help', name],
-    ].map((args) => sdbridge(args))
+  test.each(['run', 'cleanup', 'unit', 'doctor', 'version'])(
+    'of sdbridge %s, in three ways',
+    (name) => {
+      const outcomes = [
+        [name, '--help'],
+        [name, '-h'],
+        ['help', name],
+      ].map((args) => sdbridge(args))
 
-    for (const outcome of outcomes) {
-      expect(outcome).toEqual({ stdout: outcomes[0]?.stdout, stderr: '', status: 0 })
-      expect(outcome.stdout.startsWith(`Usage: sdbridge ${name}`)).toBe(true)
-    }
-  })
+      for (const outcome of outcomes) {
+        expect(outcome).toEqual({ stdout: outcomes[0]?.stdout, stderr: '', status: 0 })
+        expect(outcome.stdout.startsWith(`Usage: sdbridge ${name}`)).toBe(true)
+      }
+    },
+  )
 
   test('fits a terminal that is not narrow', () => {
-    for (const name of ['run', 'cleanup', 'unit', 'version', 'help'])
+    for (const name of ['run', 'cleanup', 'unit', 'doctor', 'version', 'help'])
       for (const line of sdbridge(['help', name]).stdout.split('\n'))
         expect(line.length).toBeLessThanOrEqual(102)
   })
@@ -91,6 +94,8 @@ describe('a mistake on the command line: one line, a hint, and exit status 2', (
     [['cleanup', '--unit', 'a/b'], 'cleanup', "'a/b'"],
     [['cleanup', '--nonsense'], 'cleanup', "'--nonsense'"],
     [['version', 'x'], 'version', "'x'"],
+    [['doctor', 'web'], 'doctor', "'web'"],
+    [['doctor', '--unit', 'a/b'], 'doctor', "'a/b'"],
     [['unit'], 'unit', 'image'],
     [['unit', '--engine', 'lxc', 'web'], 'unit', "'lxc'"],
     [['unit', '--engine', 'runc', '/nonexistent'], 'unit', '/nonexistent/config.json'],

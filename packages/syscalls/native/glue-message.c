@@ -27,6 +27,31 @@ js_send(napi_env env, napi_callback_info info) {
     return call.failed ? NULL : finish(&call, sys_send(fd, &message));
 }
 
+/* sendBatch(fd, payloads, ranges) -> how many were sent, in order. The ranges are pairs of an offset into the payloads and a
+ * length. It ends where a call fails; if that is the first one, this is its -errno. */
+static napi_value
+js_send_batch(napi_env env, napi_callback_info info) {
+    struct call call = begin(env, info);
+    size_t room, integers;
+    int32_t fd = read_integer(&call, 0);
+    const uint8_t *payloads = read_bytes(&call, 1, &room);
+    const int32_t *ranges = read_integers(&call, 2, &integers);
+    int64_t result = 0;
+    size_t sent;
+
+    for (size_t i = 0; !call.failed && i + 1 < integers; i += 2)
+        if (ranges[i] < 0 || ranges[i + 1] < 0 || (size_t) ranges[i] + (size_t) ranges[i + 1] > room)
+            refuse(&call, 2, "ranges of the payloads");
+    if (call.failed) return NULL;
+    for (sent = 0; 2 * sent + 1 < integers; sent++) {
+        struct sys_outgoing message = { .data = payloads + ranges[2 * sent],
+                                        .length = (size_t) ranges[2 * sent + 1] };
+        result = sys_send(fd, &message);
+        if (result < 0) break;
+    }
+    return finish(&call, sent == 0 && result < 0 ? result : (int64_t) sent);
+}
+
 /* How a message is described to src/message-receiver.ts: offset, length, full length, flags, pid, uid, gid,
  * pidfd, number of descriptors, bytes of the sender's address, the descriptors, the address in as many
  * integers as it needs. */
@@ -75,6 +100,7 @@ js_receive(napi_env env, napi_callback_info info) {
 
 const struct export message_exports[] = {
     { "send", js_send },
+    { "sendBatch", js_send_batch },
     { "receive", js_receive },
     { NULL, NULL },
 };

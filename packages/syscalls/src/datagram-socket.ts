@@ -103,6 +103,17 @@ export class DatagramSocket extends MessageSocket {
     )
   }
 
+  /**
+   * Sends messages of payload alone on a connected socket, in order and without waiting, with one call into the addon for all.
+   *
+   * @param payloads The memory that they are in.
+   * @param ranges For each message, where it begins and how many bytes it has.
+   * @returns How many were sent. The next one could not be: `trySend` of it tells why.
+   */
+  trySendBatch(payloads: Uint8Array, ranges: Int32Array): number {
+    return Math.max(0, native().sendBatch(this.fd, payloads, ranges))
+  }
+
   /** Starts to deliver what arrives, once in the socket's life. */
   receive(options: ReceiveOptions): MessageReceiver {
     return this.startReceiving(options)

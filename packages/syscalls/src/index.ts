@@ -32,8 +32,10 @@ export { type DescriptorKind, kindOfFd } from './fd-kind.js'
 export { FdWatcher, type Interest, type Readiness } from './fd-watcher.js'
 export { type FileLimit, getFileLimit, setFileLimit, withSoftFileLimit } from './file-limit.js'
 export { MessageQueue, type MessageQueueAttributes } from './message-queue.js'
+export { MESSAGES_PER_TURN } from './payload-memory.js'
 export {
   type MessageReceiver,
+  type PlainMessages,
   type ReceivedMessage,
   type ReceiveOptions,
 } from './message-receiver.js'

@@ -3,8 +3,9 @@ import { native } from './native.js'
 import { passCredentials } from './pass-credentials.js'
 import { MESSAGES_PER_TURN, payloadMemory } from './payload-memory.js'
 import { decodeSocketAddress, type SocketAddress } from './socket-address.js'
-import { EAGAIN, systemError, type SystemError } from './system-error.js'
 import { SOL_SOCKET } from './socket-facts.js'
+import { EAGAIN, systemError, type SystemError } from './system-error.js'
+import { throwLater } from './throw-later.js'
 
 /** One message as it arrived (recvmsg(2)): a datagram, a packet, or some bytes of a stream. Whoever gets it owns `fds` and `pidfd` and must close them. */
 export interface ReceivedMessage {
@@ -32,7 +33,30 @@ export interface ReceivedMessage {
   fds: number[]
 }
 
+/**
+ * Messages of payload alone, where the kernel has put them: whole, from a known sender, without descriptors, pidfd or address. All of
+ * it is only valid until the callback that got it returns.
+ */
+export interface PlainMessages {
+  /** How many, oldest first. */
+  readonly count: number
+  /** Where the payloads are; other bytes of it mean nothing. */
+  readonly payloads: Buffer
+  /** Where the payload of one of them begins. */
+  readonly offset: (index: number) => number
+  /** How many bytes it has. */
+  readonly length: (index: number) => number
+  /** The sender's process, as in {@link ReceivedMessage}. */
+  readonly pid: (index: number) => number
+}
+
 export interface ReceiveOptions {
+  /**
+   * Called in front of `onMessages` where a batch begins with such messages, for one who can deal with them as they are: they are neither
+   * copied nor made objects. It returns how many it has dealt with, from the first on. The others, if any, are delivered to `onMessages`
+   * then, which is called in any case. It must receive nothing from any socket, for that would be put in the same memory.
+   */
+  onPlain?: (messages: PlainMessages) => number
   /** Called with what has arrived, oldest first, at most 64 messages at a time. */
   onMessages: (batch: ReceivedMessage[]) => void
   /**
@@ -109,19 +133,36 @@ export class MessageReceiver extends BatchReceiver {
       addresses ? 1 : 0,
     )
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
-    const batch = readRecords(count, payloads)
+    const done = this.#offerPlain(count, payloads)
+    const batch = readRecords(done, count, payloads)
     const ended = this.#cutAtEnd(batch)
     // A seqpacket socket tells of this before it hands out what had arrived: there is more to read, up to the end.
     const resets = error === ECONNRESET && this.#endsAt !== undefined
     if (resets) this.#isReset = true
     try {
-      if (batch.length > 0) this.#options.onMessages(batch)
+      if (count > 0) this.#options.onMessages(batch)
     } finally {
       if (ended && this.#isReset) this.#fail(ECONNRESET)
       else if (ended) this.#end()
       else if (error !== 0 && error !== EAGAIN && !resets) this.#fail(error)
     }
-    return batch.length
+    return done + batch.length
+  }
+
+  #offerPlain(count: number, payloads: Buffer): number {
+    const { onPlain } = this.#options
+    if (onPlain === undefined) return 0
+    plain.payloads = payloads
+    plain.count = 0
+    while (plain.count < count && isPlain(1 + plain.count * RECORD_HEADER)) plain.count++
+    if (plain.count === 0) return 0
+    try {
+      return onPlain(plain)
+    } catch (error) {
+      // The others have descriptors that somebody must close.
+      throwLater(error)
+      return 0
+    }
   }
 
   #cutAtEnd(batch: ReceivedMessage[]): boolean {
@@ -144,10 +185,25 @@ export class MessageReceiver extends BatchReceiver {
   }
 }
 
-function readRecords(count: number, payloads: Buffer): ReceivedMessage[] {
+/** Each record of a plain message is a header, so the next one begins right behind it. */
+const plain = {
+  count: 0,
+  payloads: Buffer.alloc(0) as Buffer,
+  offset: (index: number): number => records[1 + index * RECORD_HEADER]!,
+  length: (index: number): number => records[2 + index * RECORD_HEADER]!,
+  pid: (index: number): number => records[5 + index * RECORD_HEADER]!,
+} satisfies PlainMessages
+
+function isPlain(at: number): boolean {
+  const isWhole = records[at + 3] === HAS_CREDENTIALS
+  return isWhole && records[at + 7] === -1 && records[at + 8] === 0 && records[at + 9] === 0
+}
+
+/** @param first That many plain ones are left out. */
+function readRecords(first: number, count: number, payloads: Buffer): ReceivedMessage[] {
   const batch: ReceivedMessage[] = []
-  let at = 1
-  for (let index = 0; index < count; index++) {
+  let at = 1 + first * RECORD_HEADER
+  for (let index = first; index < count; index++) {
     const offset = records[at]!
     const flags = records[at + 3]!
     const pidfd = records[at + 7]!

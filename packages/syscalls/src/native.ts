@@ -22,6 +22,7 @@ export interface Native {
     fds?: Int32Array,
     credentials?: Int32Array,
   ): number
+  sendBatch(fd: number, payloads: Uint8Array, ranges: Int32Array): number
   receive(
     fd: number,
     payloads: Uint8Array,

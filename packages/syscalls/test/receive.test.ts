@@ -1,22 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
 import { type ReceivedMessage, DatagramSocket } from '../src/index.js'
 import { fillQueue, Inbox, openSender, openSocket, tick, until } from './inbox.js'
 import { runFixture } from './program.js'
-
-/** Lets the program survive its uncaught exceptions for one test, and keeps them. */
-function catchUncaught(): Error[] {
-  const caught: Error[] = []
-  const listeners = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  process.on('uncaughtException', (error) => caught.push(error))
-  onTestFinished(() => {
-    process.removeAllListeners('uncaughtException')
-    for (const listener of listeners) process.on('uncaughtException', listener)
-  })
-  return caught
-}
+import { catchUncaught } from './uncaught.js'
 
 describe('a datagram', () => {
   test('that is empty is a message like the others', async () => {

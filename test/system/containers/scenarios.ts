@@ -61,6 +61,7 @@ export const SCENARIOS = {
   pull: { title: 'the start timeout while an image is fetched' },
   others: { title: 'programs that are not ours: C, redis, haproxy, systemd-notify, node' },
   own: { title: "no container is touched but the unit's own" },
+  doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 

@@ -10,6 +10,7 @@ watchdog, reloads, sockets and stored descriptors.
   run      start a container as the main process of a unit, and pass on what it notifies
   cleanup  remove what a killed run has left behind; for ExecStopPost=
   unit     print a unit file for an image or a bundle, ready to install
+  doctor   say what is wrong with a unit, its engine or this host, and what to do
   version  print the version
   help     show this text, or that of a subcommand
 

@@ -20,7 +20,8 @@ function subcommandOf(word: string | undefined): Subcommand | undefined {
 }
 
 function complaintAbout(word: string | undefined): string {
-  if (word === undefined) return 'a subcommand is missing: run, cleanup, unit, version or help'
+  if (word === undefined)
+    return 'a subcommand is missing: run, cleanup, unit, doctor, version or help'
   const kind = word.startsWith('-') ? 'option' : 'subcommand'
   return `there is no ${kind} '${word}'`
 }

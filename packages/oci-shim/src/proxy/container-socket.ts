@@ -4,6 +4,7 @@ import {
   type MessageReceiver,
   ownSocketFile,
   type ReceivedMessage,
+  type ReceiveOptions,
   removeStaleSocketFile,
   type SystemError,
 } from '@sdbridge/syscalls'
@@ -20,6 +21,7 @@ export interface ContainerSocketOptions {
   path: string
   /** Ask for a pidfd of each sender. */
   pidfd: boolean
+  onPlain: NonNullable<ReceiveOptions['onPlain']>
   onMessages: (batch: ReceivedMessage[]) => void
 }
 
@@ -72,7 +74,7 @@ export class ContainerSocket {
   }
 
   #open(): void {
-    const { onMessages, path, pidfd } = this.#options
+    const { onMessages, onPlain, path, pidfd } = this.#options
     removeStaleSocketFile(path)
     this.#socket = new DatagramSocket('unix')
     try {
@@ -80,6 +82,7 @@ export class ContainerSocket {
       this.#receiver = this.#socket.receive({
         maxBytes: RECEIVE_MAX_BYTES,
         pidfd,
+        onPlain,
         onMessages,
         onError: (error) => this.#openAnew(error),
       })

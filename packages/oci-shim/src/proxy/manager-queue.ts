@@ -1,4 +1,4 @@
-import type { Outlet } from '@sdbridge/notify/relay'
+import type { UnixOutlet } from '@sdbridge/notify/relay'
 import createDebug from 'debug'
 import type { QueueEntry } from './queue-entry.js'
 
@@ -31,7 +31,7 @@ export interface QueueEvents {
  * room, and while its socket is not there it tries again, ever more rarely, but at least once a second.
  */
 export class ManagerQueue {
-  readonly #outlet: Outlet
+  readonly #outlet: UnixOutlet
   readonly #events: QueueEvents
   readonly #entries: QueueEntry[] = []
   #bytes = 0
@@ -40,7 +40,7 @@ export class ManagerQueue {
   #pauseMs = FIRST_PAUSE_MS
   #waitsForRoom = false
 
-  constructor(outlet: Outlet, events: QueueEvents) {
+  constructor(outlet: UnixOutlet, events: QueueEvents) {
     this.#outlet = outlet
     this.#events = events
   }
@@ -68,6 +68,15 @@ export class ManagerQueue {
     this.#entries.push(entry)
     this.#bytes += entry.data.length
     this.#fds += entry.fdCount
+  }
+
+  /**
+   * Sends messages of text alone past the queue, if nothing is in it.
+   *
+   * @returns How many were sent; the others are to be pushed.
+   */
+  trySendBatch(payloads: Uint8Array, ranges: Int32Array): number {
+    return this.#entries.length > 0 ? 0 : this.#outlet.trySendBatch(payloads, ranges)
   }
 
   /** Sends what it can, unless it waits for the service manager already. */

@@ -5,7 +5,12 @@ import {
   parseMessage,
   type UnixOutlet,
 } from '@sdbridge/notify/relay'
-import { closeFd, type ReceivedMessage } from '@sdbridge/syscalls'
+import {
+  closeFd,
+  MESSAGES_PER_TURN,
+  type PlainMessages,
+  type ReceivedMessage,
+} from '@sdbridge/syscalls'
 import createDebug from 'debug'
 import type { Arrival } from './arrival.js'
 import { BarrierEntry } from './barrier-entry.js'
@@ -18,6 +23,7 @@ import { managerOutlet } from './manager-outlet.js'
 import { ManagerQueue } from './manager-queue.js'
 import { NotificationEntry } from './notification-entry.js'
 import { checkOptions, type NotifyProxyOptions } from './proxy-options.js'
+import { PlainNotification } from './plain-notification.js'
 import { type ProxyCounters, summarize } from './proxy-counters.js'
 import { ReceivedFds } from './received-fds.js'
 import { isAllowed } from './sender-policy.js'
@@ -55,6 +61,11 @@ export class NotifyProxy {
   readonly #held: HeldDescriptors
   /** Taken from the kernel, and not looked at yet. */
   readonly #arrived: ReceivedMessage[] = []
+  readonly #plain = new PlainNotification()
+  /** Where those are that go on as they came: pairs of offset and length. */
+  readonly #ranges = new Int32Array(2 * MESSAGES_PER_TURN)
+  /** What `onForwarded` has not been told yet. */
+  readonly #forwarded: ParsedAssignments[] = []
   #isFull = false
   #timer: NodeJS.Timeout | undefined
   #whenIdle: (() => void)[] = []
@@ -82,7 +93,10 @@ export class NotifyProxy {
     this.#socket = new ContainerSocket({
       path,
       pidfd: mainPid,
+      onPlain: (messages) => this.#forwardPlain(messages),
       onMessages: (batch) => {
+        for (const assignments of this.#forwarded.splice(0))
+          callBack(options.onForwarded, assignments)
         this.#arrived.push(...batch)
         this.#work()
       },
@@ -148,6 +162,27 @@ export class NotifyProxy {
       onRefused: ({ data }, error) =>
         this.#ledger.reporter({ fullLength: data.length })('send-failed', error.message),
     })
+  }
+
+  /** What nearly all messages are, as long as the service manager has room for them: they go on as they came. */
+  #forwardPlain({ count, length, offset, payloads, pid }: PlainMessages): number {
+    const { onForwarded, senders = 'all' } = this.#options
+    const isPossible = senders === 'all' && this.#arrived.length === 0 && !this.#isInitAwaited
+    if (!isPossible || this.#queue === undefined || debug.enabled) return 0
+    let plain = 0
+    for (; plain < count; plain++) {
+      const at = offset(plain)
+      if (pid(plain) <= 0 || !this.#plain.read(payloads, at, length(plain))) break
+      this.#ranges[2 * plain] = at
+      this.#ranges[2 * plain + 1] = this.#plain.length
+      if (onForwarded !== undefined) this.#forwarded.push(this.#plain.assignments)
+    }
+    const sent =
+      plain === 0 ? 0 : this.#queue.trySendBatch(payloads, this.#ranges.subarray(0, 2 * plain))
+    this.#forwarded.length = Math.min(this.#forwarded.length, sent)
+    this.#ledger.received += sent
+    this.#ledger.forwarded += sent
+    return sent
   }
 
   #work(): void {

@@ -90,7 +90,7 @@ const SECONDS_OF: Record<string, number> = {
 }
 
 /** A time span as systemctl writes it: `1min 30s`. */
-function parseTimespan(text: string): number | undefined {
+export function parseTimespan(text: string): number | undefined {
   if (text === 'infinity') return Infinity
   const parts = [...text.matchAll(/([\d.]+)([a-z]+)/g)]
   if (parts.length === 0) return undefined

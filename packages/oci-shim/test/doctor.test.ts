@@ -1,0 +1,142 @@
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
+import { findBridgeCommand } from '../src/doctor/bridge-command.js'
+import { checkEngine } from '../src/doctor/engine-checks.js'
+import { checkHost, type HostPlaces } from '../src/doctor/host-checks.js'
+import { findDenials } from '../src/doctor/selinux-checks.js'
+import { parseProperties } from '../src/doctor/systemctl-properties.js'
+import { parseEngineCommand } from '../src/engines/engine-command.js'
+
+describe('the part of a command line that starts a bridge', () => {
+  const bridge = '/usr/bin/sdbridge run -- runc run web'
+  test.each([
+    [['/usr/bin/sdbridge', 'run', '--', 'true'], ['/usr/bin/sdbridge'], ['--', 'true'], 'none'],
+    [['node', '/opt/sdbridge.js', 'run', 'true'], ['node', '/opt/sdbridge.js'], ['true'], 'none'],
+    [['/bin/sh', '-c', `exec ${bridge}`], ['/usr/bin/sdbridge'], RUNC, 'exec'],
+    [['/bin/sh', '-c', bridge], ['/usr/bin/sdbridge'], RUNC, 'last'],
+    [['bash', '-ec', `set -a; . /etc/x; exec ${bridge}`], ['/usr/bin/sdbridge'], RUNC, 'exec'],
+    [['bash', '-c', `${bridge} && true`], ['/usr/bin/sdbridge'], RUNC, 'parent'],
+    [
+      ['bash', '-c', `${bridge} | logger`],
+      ['/usr/bin/sdbridge'],
+      [...RUNC, '|', 'logger'],
+      'parent',
+    ],
+    // As systemctl prints it.
+    [['/bin/sh', '-c', ...`exec ${bridge}`.split(' ')], ['/usr/bin/sdbridge'], RUNC, 'exec'],
+  ] as const)('%j', (words, program, rest, shell) => {
+    expect(findBridgeCommand(words)).toEqual({ program, words: rest, shell })
+  })
+
+  test.each([[['/usr/bin/docker', 'run', 'x']], [['/usr/bin/sdbridge', 'cleanup']], [[]]])(
+    '%j starts none',
+    (words) => expect(findBridgeCommand(words)).toBeUndefined(),
+  )
+})
+
+const RUNC = ['--', 'runc', 'run', 'web']
+
+test('what systemctl prints of a unit', () => {
+  const text =
+    'Type=notify\nEnvironment=A=b C=\nExecStart={ path=/a ; }\nExecStart={ path=/b ; }\nUser=\n'
+  expect(Object.fromEntries(parseProperties(text))).toEqual({
+    Type: 'notify',
+    Environment: 'A=b C=',
+    ExecStart: '{ path=/a ; }\n{ path=/b ; }',
+    User: '',
+  })
+})
+
+describe('the host', () => {
+  const sound = (): HostPlaces => {
+    const directory = temporaryDirectory()
+    return { booted: directory, base: join(directory, 'base'), enforce: join(directory, 'none') }
+  }
+
+  test('as it should be', () => {
+    expect(checkHost(sound())).toEqual([])
+  })
+
+  test('not booted by systemd', () => {
+    expect(checkHost({ ...sound(), booted: '/nowhere' })).toMatchObject([
+      { code: 'no-systemd', severity: 'fault', found: expect.stringContaining('/nowhere') },
+    ])
+  })
+
+  test('an addon that cannot be loaded', () => {
+    const loadAddon = (): never => {
+      throw new Error('wrong ELF class\nRequire stack:')
+    }
+    expect(checkHost({ ...sound(), loadAddon })).toMatchObject([
+      { code: 'addon', severity: 'fault', found: expect.stringMatching(/: wrong ELF class$/) },
+    ])
+  })
+
+  test('a base that others may write to, and one that is no directory', () => {
+    const places = sound()
+    mkdirSync(places.base!)
+    expect(checkHost(places)).toEqual([])
+    chmodSync(places.base!, 0o777)
+    expect(checkHost(places)).toMatchObject([{ code: 'private-directory', severity: 'fault' }])
+    const file = join(temporaryDirectory(), 'file')
+    writeFileSync(file, '')
+    expect(checkHost({ ...places, base: file })).toMatchObject([{ code: 'private-directory' }])
+  })
+
+  test('denials of SELinux, where it is enforced', () => {
+    const directory = temporaryDirectory()
+    const enforce = join(directory, 'enforce')
+    const auditLog = join(directory, 'audit.log')
+    const places = { ...sound(), enforce, auditLog }
+    writeFileSync(enforce, '1')
+    expect(checkHost(places)).toMatchObject([{ code: 'selinux', severity: 'hint' }])
+    writeFileSync(auditLog, `${DENIAL.replace('notify.sock', 'other.sock')}\n`)
+    expect(checkHost(places)).toEqual([])
+    writeFileSync(auditLog, `${DENIAL}\n${DENIAL}\n`)
+    expect(checkHost(places)).toMatchObject([
+      {
+        code: 'selinux-denial',
+        severity: 'risk',
+        found: expect.stringContaining('(2 times; the last: { write } sock_file)'),
+      },
+    ])
+    writeFileSync(enforce, '0')
+    expect(checkHost(places)).toEqual([])
+  })
+})
+
+const DENIAL =
+  'type=AVC msg=audit(1700000000.123:456): avc:  denied  { write } for  pid=4242 comm="web" name="notify.sock" dev="tmpfs" ino=1234 ' +
+  'scontext=system_u:system_r:container_t:s0:c1,c2 tcontext=system_u:object_r:var_run_t:s0 tclass=sock_file permissive=0'
+
+test.each([
+  ['of another process', DENIAL.replace(':container_t:', ':httpd_t:')],
+  ['what was allowed', DENIAL.replace('denied', 'granted')],
+])('no denial of ours: %s', (_, line) => expect(findDenials(line)).toEqual([]))
+
+describe('the engine', () => {
+  test.each([
+    ['runc version 1.0.0-rc93', []],
+    ['runc version 0.1.1', ['engine-version']],
+    ['says nothing of it', []],
+  ])('%s', async (version, codes) => {
+    const path = temporaryDirectory()
+    writeFileSync(join(path, 'runc'), `#!/bin/sh\necho '${version}'\n`, { mode: 0o755 })
+    const file = join(path, 'runc')
+    const found = await checkEngine({
+      state: {
+        ...{ unit: 'web.service', user: false, start: [], startPre: [], stopPost: [] },
+        properties: new Map(),
+        environment: process.env,
+      },
+      value: (name) => (name === 'Delegate' ? 'yes' : ''),
+      bridge: { program: [], words: [], shell: 'none' },
+      options: undefined,
+      command: parseEngineCommand([file, 'run', 'web']),
+      sockets: [],
+    })
+    expect(found.map(({ code }) => code)).toEqual(codes)
+  })
+})
