@@ -3,6 +3,7 @@ import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import type { EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
 import { imageCommand } from './containers/engine-command.js'
 import type { Payload } from './containers/payload.js'
 
@@ -15,7 +16,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
     async (host, engine) => {
       const service = await writeStarting(host, engine, 'made-before')
       await create(host, engine, service, [...host.sdbridge, 'run', '--'])
-      for (const status of ['first', 'second']) {
+      for (const [index, status] of ['first', 'second'].entries()) {
         const payload = await service.startReady()
         await payload.send(`STATUS=${status}`)
         await payload.write(`written by the ${status}\n`)
@@ -23,10 +24,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
         await service.waitForOutput(`written by the ${status}`)
         await service.systemctl('stop')
         expect(payload.signals).toEqual(['SIGTERM'])
-        expect(await service.show('ActiveState', 'Result')).toEqual({
-          ActiveState: 'inactive',
-          Result: 'success',
-        })
+        await waitForEnding(service, 'success exited 0', index + 1)
       }
       expect(service.output().split('written by the first').length - 1).toBe(1)
       const payload = await service.startReady()
@@ -64,7 +62,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
     'a bundle that was created by the bridge, and is started in a unit',
     async (host, engine) => {
       const service = await writeStarting(host, engine, 'bundle-before')
-      for (const isStopped of [true, false]) {
+      for (const [index, isStopped] of [true, false].entries()) {
         await createBundle(host, service, [...host.sdbridge, 'run', '--'])
         const payload = await service.startReady()
         await payload.send('STATUS=started later')
@@ -73,7 +71,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
         else await payload.exit(0)
         await payload.ended
         expect(payload.signals).toEqual(isStopped ? ['SIGTERM'] : [])
-        await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+        await waitForEnding(service, 'success exited 0', index + 1)
       }
       await removeDirectory(host, service)
     },
@@ -130,6 +128,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
           engine,
           `detached-${isRemoved ? 'rm' : 'kept'}`,
           {
+            settings: TELLS_ENDING,
             container: { options: ['--detach'], isRemoved },
           },
         )
@@ -147,10 +146,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
         await service.systemctl('stop')
         await next.ended
         expect(next.signals).toEqual(['SIGTERM'])
-        expect(await service.show('ActiveState', 'Result')).toEqual({
-          ActiveState: 'inactive',
-          Result: 'success',
-        })
+        await waitForEnding(service, 'success exited 0')
       },
       ENGINES,
     )
@@ -172,6 +168,7 @@ function writeStarting(
   name: string,
 ): Promise<BridgedService> {
   return BridgedService.write(host, engine, name, {
+    settings: TELLS_ENDING,
     execStart: [...host.sdbridge, 'run', '--', `/usr/bin/${engine}`, 'start', `${name}-${engine}`],
   })
 }

@@ -7,6 +7,8 @@ import { describeContainers } from './containers/describe-containers.js'
 import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
 import { inside } from './repository.js'
 
+const IMAGE = 'localhost:5000/payload:latest'
+
 describeContainers(
   'systemctl stop',
   (scenario) => {
@@ -95,35 +97,41 @@ describeContainers('an image that takes long to fetch', (scenario) => {
     async (host, engine) => {
       const { machine } = host
       const release = `/run/release-${engine}`
+      // Of its own, so that it is this one that is heard to serve.
+      const registry = `registry-${engine}`
       await machine.writeUnit(
-        'registry.service',
+        `${registry}.service`,
         `[Service]\nExecStart=${machine.nodePath} ${inside('test/system/fixtures/registry.mjs')} 5000 /srv/images/payload ${release}\n`,
       )
-      await machine.systemctl('start', 'registry')
-      await machine.waitForOutput('registry', 'serving')
+      await machine.systemctl('start', registry)
+      await machine.waitForOutput(registry, 'serving')
       const service = await BridgedService.write(host, engine, 'fetched', {
         settings: 'TimeoutStartSec=15',
         container: {
-          image: 'localhost:5000/payload:latest',
+          image: IMAGE,
           ...(engine === 'podman' && { options: ['--tls-verify=false'] }),
         },
       })
-      await service.systemctl('start', '--no-block')
-      await service.waitFor({ StatusText: pullStatus(engine) })
-      // Past the time that the unit file gives it.
-      await machine.run('sleep', ['17'])
-      expect(await service.show('ActiveState', 'StatusText')).toEqual({
-        ActiveState: 'activating',
-        StatusText: pullStatus(engine),
-      })
-      await machine.run('touch', [release])
-      const payload = await service.payload()
-      await payload.send('READY=1')
-      await service.waitFor({ ActiveState: 'active', SubState: 'running', StatusText: '' })
-      await service.systemctl('stop')
-      await machine.systemctl('stop', 'registry')
-      await machine.run(engine, ['rmi', 'localhost:5000/payload:latest'])
-      await machine.run('rm', [release])
+      try {
+        await service.systemctl('start', '--no-block')
+        await service.waitFor({ StatusText: pullStatus(engine) })
+        // Past the time that the unit file gives it.
+        await machine.run('sleep', ['17'])
+        expect(await service.show('ActiveState', 'StatusText')).toEqual({
+          ActiveState: 'activating',
+          StatusText: pullStatus(engine),
+        })
+        await machine.run('touch', [release])
+        const payload = await service.payload()
+        await payload.send('READY=1')
+        await service.waitFor({ ActiveState: 'active', SubState: 'running', StatusText: '' })
+        await service.systemctl('stop')
+        await machine.run(engine, ['rmi', IMAGE])
+      } finally {
+        // The next engine's registry has the same port.
+        await machine.systemctl('stop', registry)
+        await machine.run('rm', ['-f', release])
+      }
     },
     ['docker', 'podman'],
   )
