@@ -154,7 +154,7 @@ describeContainers('a container whose unit looks for it elsewhere', (scenario) =
       const service = await BridgedService.write(host, engine, 'at-work')
       const payload = await service.startReady()
       const before = await containersOf(host, service)
-      await host.machine.run('mkdir', [ELSEWHERE])
+      await host.machine.run('mkdir', ['-p', ELSEWHERE])
       for (const [subcommand, directory, reason] of [
         ['run', undefined, `another sdbridge serves ${directoryOf(service)}`],
         ['run', ELSEWHERE, 'another sdbridge serves the container'],
