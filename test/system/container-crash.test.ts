@@ -163,7 +163,7 @@ describeContainers('a container whose unit looks for it elsewhere', (scenario) =
       ] as const) {
         await reloadBy(host, service, subcommand, directory)
         const said = service.output().length
-        await expect(service.systemctl('reload')).rejects.toThrow()
+        await expect(service.systemctl('reload')).rejects.toThrow('exit code 1')
         await expect.poll(() => service.output().slice(said), { timeout: 20_000 }).toContain(reason)
         const status = `after ${subcommand} ${directory ?? 'in its place'}`
         await payload.send(`STATUS=${status}`)
