@@ -4,6 +4,7 @@ import { expect } from 'vitest'
 import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
 import type { Place } from './containers/scenarios.js'
 
 const ALL_BUT_DOCKER: Place[] = ['podman', 'runc', 'crun', 'runc on host']
@@ -183,7 +184,7 @@ describeContainers('descriptors of a container', (scenario) => {
 
   scenario('S30', 'a thousand messages with descriptors', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'thousand', {
-      settings: 'FileDescriptorStoreMax=10',
+      settings: `FileDescriptorStoreMax=10\n${TELLS_ENDING}`,
       // So that what changes in its files is nothing that it did itself.
       container: { readOnly: true },
     })
@@ -207,7 +208,7 @@ describeContainers('descriptors of a container', (scenario) => {
     await expect.poll(() => openFds(host, service), { timeout: 20_000 }).toEqual(ofBridge)
 
     await payload.exit(0)
-    await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+    await waitForEnding(service, 'success exited 0')
     expect(await filesOfImage(host, service)).toEqual(before)
   })
 })

@@ -3,7 +3,9 @@ import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import type { EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
 import { imageCommand } from './containers/engine-command.js'
+import type { Payload } from './containers/payload.js'
 
 const ENGINES = ['docker', 'podman'] as const
 
@@ -14,7 +16,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
     async (host, engine) => {
       const service = await writeStarting(host, engine, 'made-before')
       await create(host, engine, service, [...host.sdbridge, 'run', '--'])
-      for (const status of ['first', 'second']) {
+      for (const [index, status] of ['first', 'second'].entries()) {
         const payload = await service.startReady()
         await payload.send(`STATUS=${status}`)
         await payload.write(`written by the ${status}\n`)
@@ -22,10 +24,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
         await service.waitForOutput(`written by the ${status}`)
         await service.systemctl('stop')
         expect(payload.signals).toEqual(['SIGTERM'])
-        expect(await service.show('ActiveState', 'Result')).toEqual({
-          ActiveState: 'inactive',
-          Result: 'success',
-        })
+        await waitForEnding(service, 'success exited 0', index + 1)
       }
       expect(service.output().split('written by the first').length - 1).toBe(1)
       const payload = await service.startReady()
@@ -58,6 +57,67 @@ describeContainers('containers whose client does not stay', (scenario) => {
     ENGINES,
   )
 
+  scenario(
+    'S28',
+    'a bundle that was created by the bridge, and is started in a unit',
+    async (host, engine) => {
+      const service = await writeStarting(host, engine, 'bundle-before')
+      for (const [index, isStopped] of [true, false].entries()) {
+        await createBundle(host, service, [...host.sdbridge, 'run', '--'])
+        const payload = await service.startReady()
+        await payload.send('STATUS=started later')
+        await service.waitFor({ StatusText: 'started later' })
+        if (isStopped) await service.systemctl('stop')
+        else await payload.exit(0)
+        await payload.ended
+        expect(payload.signals).toEqual(isStopped ? ['SIGTERM'] : [])
+        await waitForEnding(service, 'success exited 0', index + 1)
+      }
+      await removeDirectory(host, service)
+    },
+    ['runc', 'crun', 'runc on host'],
+  )
+
+  scenario(
+    'S28',
+    'a bundle that was created without the bridge: refused, with the reason',
+    async (host, engine) => {
+      const service = await writeStarting(host, engine, 'bundle-otherwise')
+      await createBundle(host, service, [])
+      await service.startToTheEnd()
+      expect(await service.show('Result', 'ExecMainStatus')).toEqual({
+        Result: 'exit-code',
+        ExecMainStatus: '2',
+      })
+      await service.waitForOutput(`create it by sdbridge run -- ${engine} create`)
+      await host.machine.run(engine, ['state', service.id])
+      await host.machine.run(engine, ['delete', '--force', service.id])
+    },
+    ['runc', 'crun', 'runc on host'],
+  )
+
+  scenario(
+    'S28',
+    'the engine restarts it: the unit ends, and systemd starts the next',
+    async (host, engine) => {
+      const service = await writeStarting(host, engine, 'restarted')
+      await service.writeDropIn('Restart=always\nRestartSec=100ms')
+      await create(host, engine, service, [...host.sdbridge, 'run', '--'])
+      const first = await service.startReady()
+      const restarted = host.machine.run(engine, ['restart', service.id], { timeoutMs: 60_000 })
+      await first.ended
+      await restarted
+      await service.waitFor({ NRestarts: '1' })
+      // The engine's own next one may have been there for a moment, and was stopped.
+      let next = await service.payload()
+      while (!(await isHeard(next))) next = await service.payload()
+      await service.waitFor({ ActiveState: 'active', StatusText: 'again', NRestarts: '1' })
+      await service.systemctl('stop')
+      await removeCreated(host, engine, service)
+    },
+    ENGINES,
+  )
+
   for (const isRemoved of [true, false]) {
     scenario(
       'S28',
@@ -68,6 +128,7 @@ describeContainers('containers whose client does not stay', (scenario) => {
           engine,
           `detached-${isRemoved ? 'rm' : 'kept'}`,
           {
+            settings: TELLS_ENDING,
             container: { options: ['--detach'], isRemoved },
           },
         )
@@ -85,15 +146,20 @@ describeContainers('containers whose client does not stay', (scenario) => {
         await service.systemctl('stop')
         await next.ended
         expect(next.signals).toEqual(['SIGTERM'])
-        expect(await service.show('ActiveState', 'Result')).toEqual({
-          ActiveState: 'inactive',
-          Result: 'success',
-        })
+        await waitForEnding(service, 'success exited 0')
       },
       ENGINES,
     )
   }
 })
+
+async function isHeard(payload: Payload): Promise<boolean> {
+  const sent = payload.send('READY=1\nSTATUS=again').then(
+    () => true,
+    () => false,
+  )
+  return (await sent) && payload.isThere
+}
 
 /** A unit that starts a container of its own name. */
 function writeStarting(
@@ -102,6 +168,7 @@ function writeStarting(
   name: string,
 ): Promise<BridgedService> {
   return BridgedService.write(host, engine, name, {
+    settings: TELLS_ENDING,
     execStart: [...host.sdbridge, 'run', '--', `/usr/bin/${engine}`, 'start', `${name}-${engine}`],
   })
 }
@@ -118,13 +185,32 @@ async function create(
   await machine.run(file, args, { timeoutMs: 60_000 })
 }
 
+async function createBundle(
+  { machine }: ContainerHost,
+  service: BridgedService,
+  before: string[],
+): Promise<void> {
+  const [file = '', , ...rest] = await service.engineCommand()
+  // The container keeps what it is given, and the test would wait for its end.
+  const script =
+    '"$@" </dev/null >/run/created 2>&1 || { cat /run/created; exit 1; }; rm /run/created'
+  await machine.run('sh', ['-c', script, 'sh', ...before, file, 'create', ...rest])
+}
+
 // What was created is the operator's to remove, and so is the directory that it was created with.
 async function removeCreated(
-  { machine }: ContainerHost,
+  host: ContainerHost,
   engine: EngineName,
-  { id }: BridgedService,
+  service: BridgedService,
 ): Promise<void> {
-  await machine.run(engine, ['rm', id])
+  await host.machine.run(engine, ['rm', service.id])
+  await removeDirectory(host, service)
+}
+
+async function removeDirectory(
+  { machine }: ContainerHost,
+  { engine, id }: BridgedService,
+): Promise<void> {
   await machine.run('rm', ['-rf', `/run/sdbridge/containers/${engine}-${id}`])
   await machine.run('sh', ['-c', 'rmdir /run/sdbridge/containers /run/sdbridge || true'])
 }

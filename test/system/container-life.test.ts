@@ -9,13 +9,13 @@ describeContainers('how a container ends', (scenario) => {
     const service = await BridgedService.write(host, engine, 'fine', { settings: TELLS_ENDING })
     const payload = await service.startReady()
     await payload.exit(0)
-    await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+    await service.waitFor({ ActiveState: 'inactive' })
     await waitForEnding(service, 'success exited 0')
   })
 
   scenario('end', '3, under Restart=on-failure: there is a next one', async (host, engine) => {
     const service = await BridgedService.write(host, engine, 'failing', {
-      settings: 'Restart=on-failure\nRestartSec=100ms',
+      settings: `Restart=on-failure\nRestartSec=100ms\n${TELLS_ENDING}`,
     })
     const first = await service.startReady()
     await first.exit(3)
@@ -28,7 +28,7 @@ describeContainers('how a container ends', (scenario) => {
     await second.send('READY=1')
     await service.waitFor({ ActiveState: 'active', SubState: 'running' })
     await second.exit(0)
-    await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+    await waitForEnding(service, 'success exited 0')
   })
 
   scenario('end', 'SIGTERM, which the service manager takes for clean', async (host, engine) => {
@@ -38,7 +38,7 @@ describeContainers('how a container ends', (scenario) => {
     })
     const payload = await service.startReady()
     await payload.die('SIGTERM')
-    await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+    await service.waitFor({ ActiveState: 'inactive' })
     await waitForEnding(service, 'success killed TERM')
   })
 
@@ -62,7 +62,9 @@ describeContainers('how a container ends', (scenario) => {
   })
 
   scenario('logs', 'what the payload writes, and where', async (host, engine) => {
-    const service = await BridgedService.write(host, engine, 'talkative')
+    const service = await BridgedService.write(host, engine, 'talkative', {
+      settings: TELLS_ENDING,
+    })
     const payload = await service.startReady()
     await payload.write('to standard output\n')
     await payload.write('to standard error: déjà vu\n', 2)
@@ -71,7 +73,7 @@ describeContainers('how a container ends', (scenario) => {
     const lines = Array.from({ length: 2000 }, (_, index) => `line ${index}`)
     await payload.write(`${lines.join('\n')}\nthe last word`)
     await payload.exit(0)
-    await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+    await waitForEnding(service, 'success exited 0')
     await service.waitForOutput('the last word')
     const written = service.output().split('\n')
     expect(written.filter((line) => line.startsWith('line '))).toEqual(lines)

@@ -3,6 +3,7 @@ import { expect } from 'vitest'
 import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
 import type { Place } from './containers/scenarios.js'
 import { inside } from './repository.js'
 
@@ -53,6 +54,7 @@ describeContainers(
       'redis-server, as it is in Debian',
       async (host, engine) => {
         const service = await BridgedService.write(host, engine, 'redis', {
+          settings: TELLS_ENDING,
           container: {
             image: 'redis',
             argv: [
@@ -70,10 +72,7 @@ describeContainers(
         expect((await host.machine.run(engine, ping)).stdout).toBe('PONG\n')
         await service.systemctl('stop')
         expect(service.output()).toContain('Redis is now ready to exit')
-        expect(await service.show('ActiveState', 'Result')).toEqual({
-          ActiveState: 'inactive',
-          Result: 'success',
-        })
+        await waitForEnding(service, 'success exited 0')
       },
       NEWEST,
     )
@@ -116,7 +115,7 @@ describeContainers(
       // With the libraries that it is linked with.
       const mounts = { '/usr': '/usr', '/srv': '/srv' }
       const service = await BridgedService.write(host, engine, 'node', {
-        settings: 'WatchdogSec=20',
+        settings: `WatchdogSec=20\n${TELLS_ENDING}`,
         container: {
           mounts,
           argv: [host.machine.nodePath, inside('test/system/fixtures/notifying.mjs')],
@@ -128,10 +127,7 @@ describeContainers(
         StatusText: 'Serving from a container',
       })
       await service.systemctl('stop')
-      expect(await service.show('ActiveState', 'Result')).toEqual({
-        ActiveState: 'inactive',
-        Result: 'success',
-      })
+      await waitForEnding(service, 'success exited 0')
     })
   },
   {

@@ -1,6 +1,7 @@
 import { expect } from 'vitest'
 import { BridgedService } from './containers/bridged-service.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
 
 describeContainers('what a container says of its state', (scenario) => {
   scenario('S1', 'nothing: the unit is activating until its time is up', async (host, engine) => {
@@ -19,13 +20,13 @@ describeContainers('what a container says of its state', (scenario) => {
     'a unit that wants no notifications: the payload is told of no socket',
     async (host, engine) => {
       const service = await BridgedService.write(host, engine, 'unasked', {
-        settings: 'Type=exec\nNotifyAccess=none',
+        settings: `Type=exec\nNotifyAccess=none\n${TELLS_ENDING}`,
       })
       const payload = await service.start()
       await service.waitFor({ ActiveState: 'active', SubState: 'running' })
       expect(await payload.environment()).not.toHaveProperty('NOTIFY_SOCKET')
       await payload.exit(0)
-      await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+      await waitForEnding(service, 'success exited 0')
     },
   )
 
@@ -48,6 +49,7 @@ describeContainers('what a container says of its state', (scenario) => {
     'the container runs, and its engine answers, while READY=1 is awaited',
     async (host, engine) => {
       const service = await BridgedService.write(host, engine, 'awaited', {
+        settings: TELLS_ENDING,
         container: { name: 'awaited' },
       })
       const payload = await service.start()
@@ -57,10 +59,7 @@ describeContainers('what a container says of its state', (scenario) => {
       // A stop reaches it before it is ready.
       await service.systemctl('stop')
       expect(payload.signals).toEqual(['SIGTERM'])
-      expect(await service.show('ActiveState', 'Result')).toEqual({
-        ActiveState: 'inactive',
-        Result: 'success',
-      })
+      await waitForEnding(service, 'success exited 0')
     },
   )
 
@@ -108,7 +107,9 @@ describeContainers('what a container says of its state', (scenario) => {
     'S10',
     'STOPPING=1: the unit is deactivating, and READY=1 changes nothing',
     async (host, engine) => {
-      const service = await BridgedService.write(host, engine, 'stopping')
+      const service = await BridgedService.write(host, engine, 'stopping', {
+        settings: TELLS_ENDING,
+      })
       const payload = await service.startReady()
       await payload.send('STOPPING=1\nSTATUS=going')
       await service.waitFor({ ActiveState: 'deactivating', StatusText: 'going' })
@@ -116,7 +117,7 @@ describeContainers('what a container says of its state', (scenario) => {
       await service.waitFor({ ActiveState: 'deactivating', StatusText: 'not yet' })
       expect(payload.signals).toEqual([])
       await payload.exit(0)
-      await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
+      await waitForEnding(service, 'success exited 0')
     },
   )
 

@@ -5,6 +5,9 @@ import type { ContainerHost } from './containers/container-host.js'
 import type { Container, EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
 import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
+import { inside } from './repository.js'
+
+const IMAGE = 'localhost:5000/payload:latest'
 
 describeContainers(
   'systemctl stop',
@@ -90,7 +93,52 @@ describeContainers(
 describeContainers('an image that takes long to fetch', (scenario) => {
   scenario(
     'pull',
-    'the start timeout is extended until the container is there',
+    'from a registry that is slow: the start timeout is extended until it is there',
+    async (host, engine) => {
+      const { machine } = host
+      const release = `/run/release-${engine}`
+      // Of its own, so that it is this one that is heard to serve.
+      const registry = `registry-${engine}`
+      await machine.writeUnit(
+        `${registry}.service`,
+        `[Service]\nExecStart=${machine.nodePath} ${inside('test/system/fixtures/registry.mjs')} 5000 /srv/images/payload ${release}\n`,
+      )
+      await machine.systemctl('start', registry)
+      await machine.waitForOutput(registry, 'serving')
+      const service = await BridgedService.write(host, engine, 'fetched', {
+        settings: 'TimeoutStartSec=15',
+        container: {
+          image: IMAGE,
+          ...(engine === 'podman' && { options: ['--tls-verify=false'] }),
+        },
+      })
+      try {
+        await service.systemctl('start', '--no-block')
+        await service.waitFor({ StatusText: pullStatus(engine) })
+        // Past the time that the unit file gives it.
+        await machine.run('sleep', ['17'])
+        expect(await service.show('ActiveState', 'StatusText')).toEqual({
+          ActiveState: 'activating',
+          StatusText: pullStatus(engine),
+        })
+        await machine.run('touch', [release])
+        const payload = await service.payload()
+        await payload.send('READY=1')
+        await service.waitFor({ ActiveState: 'active', SubState: 'running', StatusText: '' })
+        await service.systemctl('stop')
+        await machine.run(engine, ['rmi', IMAGE])
+      } finally {
+        // The next engine's registry has the same port.
+        await machine.systemctl('stop', registry)
+        await machine.run('rm', ['-f', release])
+      }
+    },
+    ['docker', 'podman'],
+  )
+
+  scenario(
+    'pull',
+    'a dockerd that does not answer: the same',
     async (host) => {
       const docker = await writeStallingDocker(host)
       const service = await BridgedService.write(host, 'docker', 'pulled', {
@@ -102,12 +150,12 @@ describeContainers('an image that takes long to fetch', (scenario) => {
       )
       try {
         await service.systemctl('start', '--no-block')
-        await service.waitFor({ StatusText: PULL_STATUS })
+        await service.waitFor({ StatusText: pullStatus('docker') })
         // Past the time that the unit file gives it.
         await host.machine.run('sleep', ['17'])
         expect(await service.show('ActiveState', 'StatusText')).toEqual({
           ActiveState: 'activating',
-          StatusText: PULL_STATUS,
+          StatusText: pullStatus('docker'),
         })
       } finally {
         await host.machine.run('sh', ['-c', 'kill -CONT "$(cat /run/docker.pid)"'])
@@ -120,7 +168,9 @@ describeContainers('an image that takes long to fetch', (scenario) => {
   )
 })
 
-const PULL_STATUS = 'Waiting for docker to pull the image or to create the container'
+function pullStatus(engine: EngineName): string {
+  return `Waiting for ${engine} to pull the image or to create the container`
+}
 
 /** Of an image, or of a bundle, that is to be stopped by SIGQUIT. */
 function quitting(engine: EngineName): Partial<Container> {

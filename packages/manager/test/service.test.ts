@@ -101,12 +101,21 @@ describe('messages', () => {
   })
 
   test('EXTEND_TIMEOUT_USEC= moves the time limit of the start', async () => {
-    const { service } = serviceOf(['never-ready', 'extend'], { startTimeoutMs: 600 })
-    const start = service.start().catch(() => {})
-    await sleep(1200)
-    expect(service.state).toBe('start')
+    // Long enough for a process to say so, on a machine that has much else to do.
+    const startTimeoutMs = 5000
+    const { service, states } = serviceOf(['never-ready', 'extend'], { startTimeoutMs })
+    const extended = new Promise<void>((resolve) => {
+      service.on('notification', ({ extendTimeoutUsec }) => {
+        if (extendTimeoutUsec !== undefined) resolve()
+      })
+    })
+    const ended = service.start().catch(() => {})
+    await Promise.race([extended, ended])
+    // Counted from here, and not from the start, it is past the limit in any case.
+    await sleep(startTimeoutMs)
+    expect(states).toEqual(['start'])
     await service.stop()
-    await start
+    await ended
   })
 
   test('the last one before the end of the process still counts', async () => {
@@ -119,9 +128,10 @@ describe('messages', () => {
 
 describe('the watchdog', () => {
   test('is content with a service that pings', async () => {
-    const { service, pings } = serviceOf([], { watchdogMs: 300 })
+    const { service, pings } = serviceOf([], { watchdogMs: 1500 })
     await service.start()
-    while (pings.count < 8) await turn()
+    // Two of them in each interval: it would have ended it by now.
+    while (pings.count < 5 && service.state === 'running') await turn()
     expect(service.state).toBe('running')
   })
 
@@ -143,9 +153,10 @@ describe('the watchdog', () => {
   })
 
   test('can be switched off by the service', async () => {
-    const { service } = serviceOf(['no-pings', 'watchdog-off'], { watchdogMs: 400 })
+    const watchdogMs = 1500
+    const { service } = serviceOf(['no-pings', 'watchdog-off'], { watchdogMs })
     await service.start()
-    await sleep(1000)
+    await sleep(watchdogMs + 500)
     expect(service.state).toBe('running')
   })
 })

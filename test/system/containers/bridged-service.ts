@@ -98,10 +98,8 @@ ${options.settings ?? ''}
     await this.systemctl('start', '--no-block')
     // oxlint-disable-next-line vitest/no-standalone-expect
     await expect
-      .poll(async () => (await this.show('ActiveState'))['ActiveState'], {
-        timeout: LONGEST_WAIT_MS,
-      })
-      .toMatch(/^(failed|inactive)$/)
+      .poll(() => this.show('ActiveState', 'Job'), { timeout: LONGEST_WAIT_MS })
+      .toSatisfy(hasEnded)
   }
 
   /** Changes the unit file, also under a service that runs. */
@@ -160,8 +158,10 @@ ${options.settings ?? ''}
   async #whyNoPayload(signal: AbortSignal): Promise<never> {
     let state: Record<string, string> = {}
     while (!signal.aborted) {
-      state = await this.show('ActiveState', 'SubState', 'Result', 'ExecMainCode', 'ExecMainStatus')
-      if (state['ActiveState'] === 'failed') break
+      state = await this.show(
+        ...['ActiveState', 'SubState', 'Result', 'ExecMainCode', 'ExecMainStatus', 'Job'],
+      )
+      if (hasEnded(state) && state['ActiveState'] === 'failed') break
       await delay(200)
     }
     throw new Error(
@@ -169,6 +169,11 @@ ${options.settings ?? ''}
         (await this.host.machine.log()).split('\n').slice(-30).join('\n'),
     )
   }
+}
+
+/** Not before its start has been tried: until then it is as an earlier one has left it. */
+function hasEnded({ ActiveState = '', Job = '' }: Record<string, string>): boolean {
+  return /^(failed|inactive)$/.test(ActiveState) && /^0?$/.test(Job)
 }
 
 /** As systemd.service(5) reads it. */

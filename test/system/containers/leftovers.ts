@@ -1,4 +1,5 @@
 import { expect } from 'vitest'
+import type { EngineName } from './container.js'
 import type { ContainerHost } from './container-host.js'
 
 const LONGEST_WAIT_MS = 20_000
@@ -6,8 +7,11 @@ const LONGEST_WAIT_MS = 20_000
 /** What there is in a machine that a container may leave behind: each a line. */
 export type Inventory = string[]
 
-/** Takes stock. */
-export async function takeInventory({ machine, engines }: ContainerHost): Promise<Inventory> {
+/** Takes stock, of what these engines have too. */
+export async function takeInventory(
+  { machine, engines: all }: ContainerHost,
+  engines: readonly EngineName[] = all,
+): Promise<Inventory> {
   const { stdout } = await machine.run('bash', ['-c', SCRIPT, 'bash', ...engines])
   return stdout
     .split('\n')
@@ -15,9 +19,13 @@ export async function takeInventory({ machine, engines }: ContainerHost): Promis
 }
 
 /** Waits until there is no more than there was. */
-export async function expectNothingLeft(host: ContainerHost, before: Inventory): Promise<void> {
+export async function expectNothingLeft(
+  host: ContainerHost,
+  before: Inventory,
+  engines: readonly EngineName[] = host.engines,
+): Promise<void> {
   await expect
-    .poll(async () => surplus(before, await takeInventory(host)), {
+    .poll(async () => surplus(before, await takeInventory(host, engines)), {
       timeout: LONGEST_WAIT_MS,
       interval: 300,
       message: 'nothing is left behind',

@@ -77,6 +77,11 @@ export class Payload {
     this.ended = once(connection, 'close').then(() => this.#abandon())
   }
 
+  /** False when it has ended. */
+  get isThere(): boolean {
+    return !this.#connection.destroyed
+  }
+
   /** Sends one message, blocking as sd_notify(3) does. */
   async send(
     message: string | Buffer,
