@@ -152,6 +152,8 @@ describeContainers('a container whose unit looks for it elsewhere', (scenario) =
     'stays while its bridge is at work, whatever else is called in the unit',
     async (host, engine) => {
       const service = await BridgedService.write(host, engine, 'at-work')
+      // For a runtime this makes the bundle.
+      const command = await service.engineCommand()
       const payload = await service.startReady()
       const before = await containersOf(host, service)
       await host.machine.run('mkdir', ['-p', ELSEWHERE])
@@ -161,7 +163,10 @@ describeContainers('a container whose unit looks for it elsewhere', (scenario) =
         ['cleanup', undefined, `another sdbridge serves ${directoryOf(service)}`],
         ['cleanup', ELSEWHERE, 'another sdbridge serves the container'],
       ] as const) {
-        await reloadBy(host, service, subcommand, directory)
+        // Of a runtime's containers there is nothing to be found but what is noted.
+        if (isRuntime(engine) && subcommand === 'cleanup' && directory !== undefined) continue
+        const words = subcommand === 'run' ? ['run', '--', ...command] : ['cleanup']
+        await reloadBy(host, service, words, directory)
         const said = service.output().length
         await expect(service.systemctl('reload')).rejects.toThrow('exit code 1')
         await expect.poll(() => service.output().slice(said), { timeout: 20_000 }).toContain(reason)
@@ -175,7 +180,6 @@ describeContainers('a container whose unit looks for it elsewhere', (scenario) =
       await service.systemctl('stop')
       expect(payload.signals).toEqual(['SIGTERM'])
     },
-    ['docker', 'podman'],
   )
 
   for (const by of ['cleanup', 'the next start']) {
@@ -222,12 +226,11 @@ describeContainers('a container whose unit looks for it elsewhere', (scenario) =
 async function reloadBy(
   host: ContainerHost,
   service: BridgedService,
-  subcommand: 'run' | 'cleanup',
+  bridge: string[],
   directory: string | undefined,
 ): Promise<void> {
   const environment = directory === undefined ? [] : [`RUNTIME_DIRECTORY=${directory}`]
-  const words = ['/usr/bin/env', ...environment, ...host.sdbridge, subcommand]
-  if (subcommand === 'run') words.push('--', ...(await service.engineCommand()))
+  const words = ['/usr/bin/env', ...environment, ...host.sdbridge, ...bridge]
   await service.writeDropIn(`ExecReload=\nExecReload=${words.join(' ')}`)
 }
 

@@ -3,7 +3,7 @@ import { Random } from '../../../test/support/random.js'
 import { PlainNotification } from '../src/proxy/plain-notification.js'
 import { Bench } from './proxy/bench.js'
 import { RawManager } from './proxy/raw-manager.js'
-import { TestPipe } from './proxy/test-pipe.js'
+import { TestPipe } from '../../../test/support/test-pipe.js'
 
 const LINES = [
   ...['READY=1', 'READY=1', 'WATCHDOG=1', 'STOPPING=1', 'STATUS=', 'STATUS=Serving = all; 100 %'],

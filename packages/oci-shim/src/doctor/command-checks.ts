@@ -103,6 +103,7 @@ async function checkPlan({ command, options, state, bridge }: BridgedUnit): Prom
       containerDirectory: options.containerDirectory,
       variables: {},
       fdNames: [],
+      env: state.environment,
       unit: state.unit,
       cgroupParent: undefined,
     })

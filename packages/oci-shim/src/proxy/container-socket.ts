@@ -21,7 +21,7 @@ export interface ContainerSocketOptions {
   path: string
   /** Ask for a pidfd of each sender. */
   pidfd: boolean
-  onPlain: NonNullable<ReceiveOptions['onPlain']>
+  onPlain?: NonNullable<ReceiveOptions['onPlain']>
   onMessages: (batch: ReceivedMessage[]) => void
 }
 
@@ -82,7 +82,7 @@ export class ContainerSocket {
       this.#receiver = this.#socket.receive({
         maxBytes: RECEIVE_MAX_BYTES,
         pidfd,
-        onPlain,
+        ...(onPlain && { onPlain }),
         onMessages,
         onError: (error) => this.#openAnew(error),
       })

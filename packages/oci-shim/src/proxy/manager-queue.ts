@@ -97,7 +97,7 @@ export class ManagerQueue {
   #send(): void {
     for (let next = this.#entries[0]; next !== undefined; next = this.#entries[0]) {
       try {
-        if (this.#outlet.trySend({ data: next.data, fds: next.fds() }) !== true) {
+        if (!this.#outlet.trySend({ data: next.data, fds: next.fds() })) {
           this.#waitForRoom()
           break
         }

@@ -5,7 +5,7 @@ import { runCommand } from '../engines/command-outcome.js'
 import { readInspected } from './inspected-container.js'
 import { tell } from './operator-log.js'
 import type { PrivateDirectory } from './private-directory.js'
-import { isServedContainer } from './served-container.js'
+import { isServedBundle, isServedContainer } from './served-container.js'
 import { readState } from './state-file.js'
 
 const ANSWER_MS = 20_000
@@ -58,7 +58,8 @@ export async function removeLeftovers(
   // Of one that is busy, an engine may say nothing for a time. Its name is taken all the same.
   if (namesake.code === undefined) throw unanswered(command, namesake.reason)
   const isTaken = namesake.code === 0
-  const isOurs = isTaken && readInspected(namesake.stdout).unit === unit
+  const { unit: owner, bundle } = readInspected(namesake.stdout)
+  const isOurs = isTaken && owner === unit
   if (isTaken && !isOurs && !isSwitchedOn(command, 'replace')) {
     throw new BridgeError(
       'ERR_BRIDGE_FAILED',
@@ -70,7 +71,9 @@ export async function removeLeftovers(
     if (await isServedContainer(command, id, env)) throw served(id, unit)
     await removeFound(id, { file, args: [...globals, 'rm', '--force', id] }, env)
   }
-  if (isOurs && isRuntime) await removeFound(container.name, container.remove, env)
+  if (!isOurs || !isRuntime) return
+  if (isServedBundle(bundle)) throw served(container.name, unit)
+  await removeFound(container.name, container.remove, env)
 }
 
 async function removeFound(name: string, command: Command, env: NodeJS.ProcessEnv): Promise<void> {

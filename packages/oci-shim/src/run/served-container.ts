@@ -1,7 +1,7 @@
-import { basename, join } from 'node:path'
+import { basename, dirname, join } from 'node:path'
 import type { EngineCommand } from '../engines/engine-command.js'
 import { runCommand } from '../engines/command-outcome.js'
-import { isServed } from './private-directory.js'
+import { isServed, PrivateDirectory } from './private-directory.js'
 
 const ANSWER_MS = 10_000
 
@@ -17,4 +17,9 @@ export async function isServedContainer(
   return stdout
     .split('\n')
     .some((source) => basename(source) === 'notify' && isServed(join(source, 'notify.sock')))
+}
+
+/** The same of runc and crun, by the bundle that they were given: the bridge's copy of it, in its private directory. */
+export function isServedBundle(bundle: string | undefined): boolean {
+  return bundle !== undefined && new PrivateDirectory(dirname(bundle)).isServed
 }
