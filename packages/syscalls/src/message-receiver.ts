@@ -140,7 +140,7 @@ export class MessageReceiver extends BatchReceiver {
     const resets = error === ECONNRESET && this.#endsAt !== undefined
     if (resets) this.#isReset = true
     try {
-      if (count > 0) this.#options.onMessages(batch)
+      if (batch.length > 0 || done > 0) this.#options.onMessages(batch)
     } finally {
       if (ended && this.#isReset) this.#fail(ECONNRESET)
       else if (ended) this.#end()
