@@ -95,6 +95,16 @@ export const scenarios = {
       await received(sent)
     },
   },
+  'a batch is sent': {
+    async run(defer) {
+      const { sender, received } = inbox(defer)
+      const payloads = Buffer.from('abc')
+      // What stands in the way is told by the next attempt.
+      const sent = sender.trySendBatch(payloads, Int32Array.of(0, 1, 1, 1, 2, 1))
+      for (let index = sent; index < 3; index++) sender.trySend(payloads.subarray(index, index + 1))
+      await received(3)
+    },
+  },
   'a socket is closed with unread messages': {
     run(defer) {
       const { sender, receiver } = inbox(defer)
