@@ -17,7 +17,12 @@ function makeMessage(random: Random): Buffer {
   const lines = Array.from({ length }, () =>
     random.pick(random.chance(0.7) ? LINES.slice(0, 6) : LINES),
   )
-  return Buffer.from(lines.join('\n') + (random.chance(0.2) ? '\n' : ''))
+  const end = random.chance(0.2) ? '\n' : ''
+  const text = lines.join('\n') + end
+  if (!random.chance(0.1)) return Buffer.from(text)
+  // About as long as systemd reads, or longer.
+  const room = 4096 + random.below(5) - 2 - text.length - '\nSTATUS='.length
+  return Buffer.from(`${text}\nSTATUS=${'s'.repeat(room + (random.chance(0.2) ? 5000 : 0))}`)
 }
 
 test('what goes on as it came is what all the checks would make of it', async () => {
@@ -62,6 +67,13 @@ test('a message is read where it lies among others', () => {
   ])
   expect(plain.read(bytes, 18, 19)).toBe(true)
   expect(Object.keys(plain.assignments)).toEqual(['status', 'stopping'])
+})
+
+test('what is longer than systemd reads is none of these', () => {
+  const plain = new PlainNotification()
+  const bytes = Buffer.from(`STATUS=${'a'.repeat(5000)}`)
+  expect(plain.read(bytes, 0, 4096)).toBe(true)
+  expect(plain.read(bytes, 0, 4097)).toBe(false)
 })
 
 test('the order stays, however much room the manager has', async () => {

@@ -1,4 +1,4 @@
-import type { ParsedAssignments } from '@sdbridge/notify/relay'
+import { MESSAGE_MAX_BYTES, type ParsedAssignments } from '@sdbridge/notify/relay'
 
 const LINE_FEED = 10
 const BACKSLASH = 92
@@ -15,8 +15,8 @@ const FLAGS = (
 
 /**
  * Reads the notifications that nearly all are, without making a string of them: `READY=1`, `WATCHDOG=1`, `STOPPING=1` and a `STATUS=` of printable
- * ASCII, each at most once and on a line of its own. What this takes goes on byte by byte as it came: it is what all the checks and
- * translations would make of it. All else it refuses, and is no judge of.
+ * ASCII, each at most once and on a line of its own, and no longer than systemd reads. What this takes goes on byte by byte as it came: it
+ * is what all the checks and translations would make of it. All else it refuses, and is no judge of.
  */
 export class PlainNotification {
   /** Without a line break at its end. */
@@ -36,7 +36,7 @@ export class PlainNotification {
     this.#statusStart = -1
     let end = offset + length
     if (length > 0 && bytes[end - 1] === LINE_FEED) end--
-    if (end === offset) return false
+    if (end === offset || length > MESSAGE_MAX_BYTES) return false
     this.length = end - offset
     for (let at = offset; at < end;) {
       at = this.#readLine(at, end)
