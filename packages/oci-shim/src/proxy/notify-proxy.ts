@@ -168,7 +168,8 @@ export class NotifyProxy {
   #forwardPlain({ count, length, offset, payloads, pid }: PlainMessages): number {
     const { onForwarded, senders = 'all' } = this.#options
     const isPossible = senders === 'all' && this.#arrived.length === 0 && !this.#isInitAwaited
-    if (!isPossible || this.#queue === undefined || debug.enabled) return 0
+    // With something in the queue nothing goes past it.
+    if (!isPossible || this.#queue?.size !== 0 || debug.enabled) return 0
     let plain = 0
     for (; plain < count; plain++) {
       const at = offset(plain)
