@@ -6,7 +6,7 @@ import { findBridgeCommand } from '../src/doctor/bridge-command.js'
 import { checkEngine } from '../src/doctor/engine-checks.js'
 import { checkHost, type HostPlaces } from '../src/doctor/host-checks.js'
 import { findDenials } from '../src/doctor/selinux-checks.js'
-import { parseProperties } from '../src/doctor/systemctl-properties.js'
+import { parseProperties } from '../src/run/systemctl-properties.js'
 import { parseEngineCommand } from '../src/engines/engine-command.js'
 
 describe('the part of a command line that starts a bridge', () => {

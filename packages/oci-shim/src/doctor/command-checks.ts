@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs'
-import { isSwitchedOn } from '../engines/engine-command.js'
+import { canPassFds, isSwitchedOn } from '../engines/engine-command.js'
 import { planContainer } from '../run/container-plan.js'
+import { hasProgram } from '../run/program-file.js'
 import type { BridgedUnit } from './bridged-unit.js'
 import { type Diagnosis, fault, hint, risk } from './diagnosis.js'
-import { hasProgram } from './has-program.js'
 
 /** Judges how a unit starts its bridge, and what the bridge would make of its command. */
 export async function checkCommand(bridged: BridgedUnit): Promise<Diagnosis[]> {
@@ -67,8 +67,7 @@ function checkSockets({ command, sockets }: BridgedUnit): Diagnosis[] {
   if (command === undefined || sockets.length === 0) return []
   const { engine, verb } = command
   const named = sockets.join(', ')
-  const isRuntime = engine === 'runc' || engine === 'crun'
-  if (engine === 'docker' || engine === 'nerdctl' || (isRuntime && verb === 'start'))
+  if (!canPassFds(command))
     return [
       fault(
         'sockets',

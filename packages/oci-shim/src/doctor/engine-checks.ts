@@ -1,11 +1,11 @@
 import { examineEngine } from '../engines/engine-problem.js'
 import { isSwitchedOn, optionValue, type EngineCommand } from '../engines/engine-command.js'
 import { runCommand } from '../engines/command-outcome.js'
+import { hasProgram } from '../run/program-file.js'
 import { parseTimespan } from '../run/unit-settings.js'
 import { endOfShell, shellScript } from './bridge-command.js'
 import type { BridgedUnit } from './bridged-unit.js'
 import { type Diagnosis, fault, hint, risk } from './diagnosis.js'
-import { hasProgram } from './has-program.js'
 
 const ANSWER_MS = 15_000
 

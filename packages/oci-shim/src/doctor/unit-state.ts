@@ -1,5 +1,5 @@
 import { runCommand } from '../engines/command-outcome.js'
-import { parseProperties, type Properties } from './systemctl-properties.js'
+import { parseProperties, type Properties } from '../run/systemctl-properties.js'
 
 /** A unit as its service manager has loaded it: drop-ins, specifiers and defaults are in it. */
 export interface UnitState {
@@ -64,7 +64,8 @@ export class ManagerClient {
     return text.split('\n\n').flatMap((block) => {
       const properties = parseProperties(block)
       const isBridged = /\bsdbridge(?:\.js)? run\b/.test(properties.get('ExecStart') ?? '')
-      return isBridged ? [properties.get('Id') ?? []].flat() : []
+      const id = properties.get('Id')
+      return isBridged && id !== undefined ? [id] : []
     })
   }
 

@@ -90,6 +90,12 @@ export function isSwitchedOn(command: EngineCommand, name: string): boolean {
   return option !== undefined && !OFF.has(option.value ?? 'true')
 }
 
+/** Whether there is a way for descriptors into the container that this starts. */
+export function canPassFds({ engine, verb }: EngineCommand): boolean {
+  if (engine === 'podman') return true
+  return (engine === 'runc' || engine === 'crun') && verb !== 'start'
+}
+
 // What Go's strconv.ParseBool takes for false.
 const OFF = new Set(['0', 'f', 'F', 'false', 'FALSE', 'False'])
 

@@ -6,7 +6,7 @@ import { BridgeError } from './bridge-error.js'
 import { runCommand } from '../engines/command-outcome.js'
 import { served } from './leftovers.js'
 import { tell } from './operator-log.js'
-import { resolveProgram } from './program-file.js'
+import { hasProgram } from './program-file.js'
 import { isServedContainer } from './served-container.js'
 
 const ANSWER_MS = 10_000
@@ -53,11 +53,7 @@ export async function removeLabelledContainers(
 }
 
 function isInUse(engine: 'docker' | 'podman', env: NodeJS.ProcessEnv): boolean {
-  try {
-    resolveProgram(engine, env)
-  } catch {
-    return false
-  }
+  if (!hasProgram(engine, env)) return false
   if (engine === 'docker') return env['DOCKER_HOST'] !== undefined || existsSync('/run/docker.sock')
   const data = env['XDG_DATA_HOME'] ?? join(homedir(), '.local/share')
   const isRoot = process.geteuid!() === 0

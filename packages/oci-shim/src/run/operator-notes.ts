@@ -1,4 +1,4 @@
-import type { EngineCommand } from '../engines/engine-command.js'
+import { canPassFds, type EngineCommand } from '../engines/engine-command.js'
 import { BridgeError } from './bridge-error.js'
 import type { ContainerSockets } from './container-sockets.js'
 import { tell } from './operator-log.js'
@@ -6,11 +6,11 @@ import type { PreparedRun } from './prepare-run.js'
 
 /** @throws BridgeError if the unit has sockets that its engine has no way to pass on. */
 export function checkSockets(
-  { engine, verb }: EngineCommand,
+  command: EngineCommand,
   { fds, names, stored }: ContainerSockets,
 ): void {
-  const isRuntime = engine === 'runc' || engine === 'crun'
-  if (fds.length === 0 || engine === 'podman' || (isRuntime && verb !== 'start')) return
+  if (fds.length === 0 || canPassFds(command)) return
+  const { engine, verb } = command
   const own = fds.length - stored.length
   if (own > 0) {
     throw new BridgeError(

@@ -23,6 +23,16 @@ export function resolveProgram(file: string, env: NodeJS.ProcessEnv): string {
   )
 }
 
+/** Whether {@link resolveProgram} finds it. */
+export function hasProgram(file: string, env: NodeJS.ProcessEnv): boolean {
+  try {
+    resolveProgram(file, env)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** The absolute path of a program for a unit, which may have another PATH than whoever writes it; `undefined` if there is none. */
 export function findProgram(name: string, env: NodeJS.ProcessEnv): string | undefined {
   // Where runc is on many systems, and a user's PATH does not lead.

@@ -1,4 +1,5 @@
 import { runCommand } from '../engines/command-outcome.js'
+import { parseProperties } from './systemctl-properties.js'
 import type { UnitIdentity } from './unit-identity.js'
 
 /** What the unit file says and no variable tells; each is `undefined` where systemctl gives no answer. */
@@ -54,9 +55,7 @@ export async function readUnitSettings(
 }
 
 export function parseUnitSettings(text: string): UnitSettings {
-  const values = new Map(
-    [...text.matchAll(/^(\w+)=(.*)$/gm)].map(([, name, value]) => [name!, value!]),
-  )
+  const values = parseProperties(text)
   const flag = (name: string): boolean | undefined => {
     const value = values.get(name)
     return value === undefined ? undefined : value === 'yes'
