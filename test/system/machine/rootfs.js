@@ -23,7 +23,14 @@ const PACKAGES = ['dbus', 'iproute2', 'libseccomp2', 'mount', 'nodejs', 'procps'
 // are small enough to be a container's, and daemons that send notifications and are not ours.
 const CONTAINER_PACKAGES = [
   ...['docker.io', 'docker-cli', 'podman', 'runc', 'crun', 'conmon', 'netavark', 'catatonit'],
-  ...['uidmap', 'busybox-static', 'python3-minimal', 'redis-server', 'haproxy'],
+  ...[
+    'uidmap',
+    'systemd-container',
+    'busybox-static',
+    'python3-minimal',
+    'redis-server',
+    'haproxy',
+  ],
 ]
 
 /**
