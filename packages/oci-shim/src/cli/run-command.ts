@@ -28,6 +28,8 @@ Options:
   --pull-limit SECONDS       for how long the start timeout is extended while an image is pulled;
                              default 900, 0 for not at all
   --container-directory DIR  where the socket's directory is in the container; default /run/notify
+  --engine-unit NAME         the unit of a docker or containerd that is neither docker.service nor
+                             containerd.service: its runtime may ask for the unit's sockets
   --unit NAME                the name of the unit, where no service manager has started this
   --stop-timeout SECONDS     how long a stop may take, where systemd does not tell; default 90
   --print                    print the command that would be run, and do nothing
@@ -58,6 +60,7 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
     containerDirectory: directoryOf(values['container-directory'] ?? '/run/notify'),
     timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
+    engineUnits: (values['engine-unit'] ?? []).flatMap((each) => checkedUnit(each) ?? []),
     unit: checkedUnit(values.unit),
   }
 }
@@ -80,6 +83,7 @@ const OPTIONS = {
   'store-limit': { type: 'string' },
   'pull-limit': { type: 'string' },
   'container-directory': { type: 'string' },
+  'engine-unit': { type: 'string', multiple: true },
   unit: { type: 'string' },
   'stop-timeout': { type: 'string' },
   print: { type: 'boolean' },

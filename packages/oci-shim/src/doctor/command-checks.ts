@@ -102,6 +102,7 @@ async function checkPlan({ command, options, state, bridge }: BridgedUnit): Prom
       containerDirectory: options.containerDirectory,
       variables: {},
       fdNames: [],
+      door: undefined,
       env: state.environment,
       unit: state.unit,
       cgroupParent: undefined,

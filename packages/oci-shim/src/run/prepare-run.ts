@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { descriptorDoor } from '../engines/descriptor-door.js'
 import { parseEngineCommand } from '../engines/engine-command.js'
 import { examineEngine } from '../engines/engine-problem.js'
 import { BridgeError } from './bridge-error.js'
@@ -42,7 +43,6 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   keepDescriptors()
   const identity = unitIdentity(options.unit)
   const command = parseEngineCommand(options.command)
-  if (command !== undefined && !options.print) checkSockets(command, sockets)
   const [settings, report] = await Promise.all([
     readUnitSettings(identity, host.passedOn, ANSWER_MS),
     // A command that is only shown has no need of an engine.
@@ -54,6 +54,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     throw new BridgeError('ERR_BRIDGE_FAILED', report.problem.message)
   if (options.mainPid) checkMainPid(settings)
   if (command === undefined) checkFirstProcess(options)
+  const door = command && report && descriptorDoor(command, report)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
   const storeLimit = storeLimitOf(options, host, settings)
   // What is only shown, and what is started another time, is meant for a unit.
@@ -67,9 +68,11 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
       containerDirectory: options.containerDirectory,
       variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
       fdNames: sockets.names,
+      door,
       unit: identity.id,
       cgroupParent: cgroupForContainer(identity, settings, command, report?.cgroupDriver),
     }))
+  if (plan !== undefined && !options.print) checkSockets(plan, sockets)
   const directory = plan?.directory ?? new PrivateDirectory(path)
   return {
     options,

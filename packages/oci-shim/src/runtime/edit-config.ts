@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Bundle } from './bundle.js'
-import { isObject } from './bundle.js'
+import { isObject } from './json-values.js'
 import type { Json, JsonObject } from './exact-json.js'
 
 /** What a container is to have that its configuration does not say. */
