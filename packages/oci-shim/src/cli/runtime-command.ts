@@ -7,15 +7,15 @@ export const HELP = `Usage: sdbridge runtime install [options]
 
 Stands in for a low-level OCI runtime, and becomes it: with the sockets and stored descriptors of its
 unit for a container that asks for them, which sdbridge run has it do; as if it were not there for
-every other container and every other call. Engines start it by a launcher, which 'install' writes and
-makes known to them, and 'uninstall' takes away: see their --help.
+every other container and every other call. Engines start it by a launcher, which 'install' writes
+and makes known to them, and 'uninstall' takes away: see their --help.
 
 Options:
   --low-level FILE  the runtime to become: the absolute path of runc, crun or one like them
   --help            show this text
 
-Exit status: that of the low-level runtime; 1, with a message where the engine looks for it (--log), if
-a container asks for descriptors and cannot have them.
+Exit status: that of the low-level runtime; 1, with a message where the engine looks for it (--log),
+if a container asks for descriptors and cannot have them.
 `
 
 /** `sdbridge runtime`. */

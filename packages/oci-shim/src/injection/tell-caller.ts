@@ -1,26 +1,26 @@
-import { closeSync, constants, fstatSync, openSync, statSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { tell } from '../run/operator-log.js'
 
 /**
- * Tells the caller of a hook why it fails. podman gives its hooks no standard error, so that goes to podman's own; where that is the journal's, which
- * cannot be opened again, by the system's log.
+ * Tells the caller of a hook why it fails. What hooks write to standard error podman reads and drops, so this goes to podman's own; where that
+ * is the journal's, which nobody else can open, to the system's log.
  */
 export function tellCaller(message: string): void {
-  if (!isNull(2)) return tell(message)
-  const line = `sdbridge: ${message.replaceAll(/\s*\n\s*/g, ' ')}\n`
+  if (!isPodman(process.ppid)) return tell(message)
+  const text = message.replaceAll(/\s*\n\s*/g, ' ')
   try {
-    writeToParent(line)
+    writeToParent(`sdbridge: ${text}\n`)
   } catch {
-    writeToLog(line)
+    writeToLog(text)
   }
 }
 
-function isNull(fd: number): boolean {
+function isPodman(pid: number): boolean {
   try {
-    return fstatSync(fd).rdev === statSync('/dev/null').rdev
+    return readFileSync(`/proc/${pid}/comm`, 'utf8') === 'podman\n'
   } catch {
-    return true
+    return false
   }
 }
 
@@ -35,11 +35,11 @@ function writeToParent(line: string): void {
 }
 
 // syslog(3): an error of a daemon.
-function writeToLog(line: string): void {
+function writeToLog(text: string): void {
   const socket = new DatagramSocket('unix')
   try {
     socket.connect({ family: 'unix', path: '/dev/log' })
-    socket.trySend(Buffer.from(`<27>sdbridge[${process.pid}]: ${line.replace('sdbridge: ', '')}`))
+    socket.trySend(Buffer.from(`<27>sdbridge[${process.pid}]: ${text}`))
   } catch {
     // Nobody hears anything; the exit status says that it failed.
   } finally {

@@ -17,7 +17,7 @@ export function registerInDocker({ name, launcher, file }: Registration): FileCh
   const { config, start } = parse(file, before)
   const object = objectTextAt(before, start)
   const runtimes = object.members.find(({ key }) => key === 'runtimes')
-  const entry = `${JSON.stringify(name)}: ${valueOf(launcher)}`
+  const entry = entryOf(name, launcher)
   if (runtimes === undefined)
     return { file, before, after: withMember(before, object, `"runtimes": { ${entry} }`) }
   const inner = objectTextAt(before, runtimes.valueStart)
@@ -50,8 +50,9 @@ export function unregisterFromDocker({
   const object = objectTextAt(before, start)
   const runtimes = object.members.find(({ key }) => key === 'runtimes')!
   const inner = objectTextAt(before, runtimes.valueStart)
-  // Where there were none, they have come with a space in front; an empty object, which was there, has none.
-  const wereThere = inner.members.length > 1 || inner.members[0]?.start === runtimes.valueStart + 1
+  // In an empty object that was there, the entry stands without a space.
+  const wereThere =
+    inner.members.length > 1 || before.startsWith(`{${entryOf(name, path)}`, runtimes.valueStart)
   const after = wereThere
     ? withoutMember(before, inner, name)
     : withoutMember(before, object, 'runtimes')
@@ -67,7 +68,11 @@ export function defaultRuntime(where: string, name: string): BridgeError {
 }
 
 function freshFile(name: string, launcher: string): string {
-  return `{\n  "runtimes": { ${JSON.stringify(name)}: ${valueOf(launcher)} }\n}\n`
+  return `{\n  "runtimes": { ${entryOf(name, launcher)} }\n}\n`
+}
+
+function entryOf(name: string, launcher: string): string {
+  return `${JSON.stringify(name)}: ${valueOf(launcher)}`
 }
 
 function valueOf(launcher: string): string {
