@@ -81,12 +81,18 @@ describeContainers(
       'ctr takes the launcher by its path, without a registration',
       async (host) => {
         await runtime(host, 'install')
+        const config = await host.bundleTemplate('runc')
+        Object.assign(config.process, { terminal: false, args: SAYS_SO.slice(1) })
+        config.root.path = '/srv/images/payload'
+        // ctr's own has limits, for which the machine has no controllers.
+        delete config.linux['resources']
+        await write(host, '/srv/config.json', JSON.stringify(config))
         const { stdout } = await host.machine.run(
           'ctr',
           [
             ...['--address', '/run/docker/containerd/containerd.sock', '--namespace', 'sdbridge'],
-            ...['run', '--rm', '--rootfs', '--cgroup', '', '--runc-binary', `${DIRECTORY}/runc`],
-            ...['/srv/images/payload', 'by-ctr', 'python3', '-c', "print('a container ran')"],
+            ...['run', '--rm', '--runc-binary', `${DIRECTORY}/runc`],
+            ...['--config', '/srv/config.json', 'by-ctr'],
           ],
           { timeoutMs: 60_000 },
         )

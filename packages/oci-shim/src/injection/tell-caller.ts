@@ -1,19 +1,15 @@
-import { closeSync, constants, openSync, readFileSync, writeSync } from 'node:fs'
+import { closeSync, constants, openSync, readFileSync, statSync, writeSync } from 'node:fs'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { tell } from '../run/operator-log.js'
 
 /**
- * Tells the caller of a hook why it fails. What hooks write to standard error podman reads and drops, so this goes to podman's own; where that
- * is the journal's, which nobody else can open, to the system's log.
+ * Tells the caller of a hook why it fails. What hooks write to standard error podman reads and drops, so this goes to podman's own. Where that
+ * is a socket, as the journal's, which nobody else can open, or a file, in which podman would write over it, to the system's log.
  */
 export function tellCaller(message: string): void {
   if (!isPodman(process.ppid)) return tell(message)
   const text = message.replaceAll(/\s*\n\s*/g, ' ')
-  try {
-    writeToParent(`sdbridge: ${text}\n`)
-  } catch {
-    writeToLog(text)
-  }
+  if (!writesToParent(`sdbridge: ${text}\n`)) writeToLog(text)
 }
 
 function isPodman(pid: number): boolean {
@@ -24,13 +20,19 @@ function isPodman(pid: number): boolean {
   }
 }
 
-function writeToParent(line: string): void {
-  const { O_WRONLY, O_APPEND, O_NOCTTY, O_NONBLOCK } = constants
-  const fd = openSync(`/proc/${process.ppid}/fd/2`, O_WRONLY | O_APPEND | O_NOCTTY | O_NONBLOCK)
+function writesToParent(line: string): boolean {
+  const file = `/proc/${process.ppid}/fd/2`
   try {
-    writeSync(fd, line)
-  } finally {
-    closeSync(fd)
+    const stats = statSync(file)
+    if (!stats.isFIFO() && !stats.isCharacterDevice()) return false
+    const fd = openSync(file, constants.O_WRONLY | constants.O_NOCTTY | constants.O_NONBLOCK)
+    try {
+      return writeSync(fd, line) > 0
+    } finally {
+      closeSync(fd)
+    }
+  } catch {
+    return false
   }
 }
 
