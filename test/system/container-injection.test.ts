@@ -160,7 +160,10 @@ ${settings}`,
 
 function commandOf(host: ContainerHost, service: BridgedService, options: string[]): string {
   const engine = service.engine === 'docker' ? 'docker' : 'podman'
-  const quiet = engine === 'podman' ? ['--sdnotify=ignore'] : ['--network=none']
+  // podman's own socket is not in the way of a hook's.
+  const isCdi = options.some((each) => each.startsWith('--device'))
+  const podman = isCdi ? ['--sdnotify=ignore'] : []
+  const quiet = engine === 'podman' ? podman : ['--network=none']
   const container = imageCommand(engine, 'run', {
     argv: ['python3', '/payload/remote.py', service.id],
     options: [...quiet, ...options],

@@ -1,8 +1,12 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { dirname } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { expect } from 'vitest'
+import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { CONTROL_FOLDER } from './containers/payloads.js'
 import type { Outcome } from './machine/outcome.js'
 
 const DIRECTORY = '/usr/local/lib/sdbridge'
@@ -77,6 +81,40 @@ describeContainers(
     )
 
     scenario(
+      'S29',
+      'a printed unit has the sockets of systemd, once the runtime is installed',
+      async (host, engine) => {
+        const { machine } = host
+        await runtime(host, 'install', '--docker')
+        await machine.systemctl('reload', 'docker')
+        const service = new BridgedService(host, engine, 'printed')
+        host.services.add(service)
+        const [file = '', ...args] = host.sdbridge
+        const options = ['--engine=docker', '--name=printed', '--socket=/run/printed.sock']
+        const { stdout } = await machine.run(file, [
+          ...[...args, 'unit', ...options, 'payload', ...service.payloadCommand],
+        ])
+        const [unit = '', socket = ''] = stdout.split(/(?=^# \S+printed\.socket$)/m)
+        const control = ` --network=none --volume ${CONTROL_FOLDER}:/control`
+        await machine.writeUnit('printed.service', unit.replace(/(?= payload python3 )/, control))
+        await machine.writeUnit('printed.socket', `${socket}\n[Socket]\nRemoveOnStop=yes\n`)
+        await machine.systemctl('start', 'printed.socket')
+        const client = connect(machine.path('/run/printed.sock'))
+        client.write('anybody there?')
+        const answer = text(client)
+        const payload = await service.payload()
+        await payload.send('READY=1')
+        expect(await payload.listenFds()).toEqual([{ name: 'printed', content: 'socket' }])
+        expect(await payload.serveOne(3, 'a container')).toBe('anybody there?')
+        expect(await answer).toBe('a container')
+        await machine.systemctl('stop', 'printed.service', 'printed.socket')
+        await runtime(host, 'uninstall')
+        await machine.run('systemctl', ['restart', 'docker'], { timeoutMs: 60_000 })
+      },
+      ['docker'],
+    )
+
+    scenario(
       'install',
       'ctr takes the launcher by its path, without a registration',
       async (host) => {
@@ -127,15 +165,15 @@ describeContainers(
 
         for (const imports of ['', 'imports = ["/etc/containerd/conf.d/*.toml"]\n']) {
           const file = '/etc/containerd/three.toml'
-          const text = `version = 3\n${imports}[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]\nSystemdCgroup = true\n`
-          await write(host, file, text)
+          const own = `version = 3\n${imports}[plugins.'io.containerd.cri.v1.runtime'.containerd.runtimes.runc.options]\nSystemdCgroup = true\n`
+          await write(host, file, own)
           await runtime(host, 'install', '--containerd', '--containerd-config', file)
           const { stdout, stderr } = await dump(file)
           expect(stdout).toMatch(known)
           expect(stdout.match(/SystemdCgroup = true/g)).toHaveLength(2)
           expect(stderr).toBe('')
           await runtime(host, 'uninstall', '--containerd-config', file)
-          expect(await read(host, file)).toBe(text)
+          expect(await read(host, file)).toBe(own)
           expect((await dump(file)).stdout).not.toMatch(known)
           await rm(host.machine.path(file))
         }
