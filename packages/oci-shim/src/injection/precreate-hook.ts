@@ -1,10 +1,9 @@
 import { statSync } from 'node:fs'
-import { posix } from 'node:path'
 import { UNIT_LABEL } from '../engines/labels.js'
 import { BridgeError } from '../run/bridge-error.js'
 import { editConfig } from '../runtime/edit-config.js'
-import { parseExactJson, type Json } from '../runtime/exact-json.js'
-import { isObject, listIn, objectIn } from '../runtime/json-values.js'
+import { parseExactJson } from '../runtime/exact-json.js'
+import { isObject, objectIn } from '../runtime/json-values.js'
 import { type UnitNotification, unitNotification } from './unit-notification.js'
 
 /**
@@ -24,9 +23,9 @@ export async function editedByHook(text: string, containerDirectory: string): Pr
       `annotation ${UNIT_LABEL}: expected a unit's name such as web, found ${JSON.stringify(unit)}`,
     )
   const { mount, variables } = await servedUnit(unit, containerDirectory)
-  const mounts = listIn(config['mounts']).filter((each) => !isAt(each, mount.target))
+  // Our mount is the last, and so lies on the one that podman makes for --sdnotify=container.
   const edited = editConfig(
-    { directory: process.cwd(), config: { ...config, mounts }, json },
+    { directory: process.cwd(), config, json },
     {
       mount,
       variables,
@@ -45,12 +44,6 @@ async function servedUnit(name: string, containerDirectory: string): Promise<Uni
   throw failed(
     `nobody serves ${unit}: expected the directory ${mount.source}, which sdbridge run makes: start the container from that unit`,
   )
-}
-
-// podman's own, for its --sdnotify, or the bridge's.
-function isAt(mount: Json, target: string): boolean {
-  const { destination } = objectIn(mount)
-  return typeof destination === 'string' && posix.resolve('/', destination) === target
 }
 
 function failed(message: string): BridgeError {
