@@ -1,15 +1,10 @@
-import { chmod, mkdir, writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
-import { dirname } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { launcherScript } from '../../packages/oci-shim/dist/wrapper/launcher-script.js'
 import { expect } from 'vitest'
 import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
-import { inside } from './repository.js'
-
-const LAUNCHER = '/usr/local/lib/sdbridge/runc'
+import { KNOWS_LAUNCHER, writeLauncher } from './containers/runtime-launcher.js'
 
 describeContainers(
   'sdbridge runtime',
@@ -39,23 +34,10 @@ describeContainers(
     )
   },
   {
-    dockerd: [`--add-runtime=sdbridge=${LAUNCHER}`],
+    dockerd: [KNOWS_LAUNCHER],
     prepare: writeLauncher,
   },
 )
-
-async function writeLauncher(host: ContainerHost): Promise<void> {
-  const file = host.machine.path(LAUNCHER)
-  await mkdir(dirname(file), { recursive: true })
-  const script = launcherScript({
-    lowLevel: '/usr/sbin/runc',
-    node: host.machine.nodePath,
-    sdbridge: inside('packages/oci-shim/bin/sdbridge.js'),
-    grep: '/usr/bin/grep',
-  })
-  await writeFile(file, script)
-  await chmod(file, 0o755)
-}
 
 async function writeSocket({ machine }: ContainerHost, service: BridgedService): Promise<string> {
   const name = `${service.id}-web.socket`
