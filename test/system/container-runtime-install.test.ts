@@ -249,9 +249,9 @@ function read({ machine }: ContainerHost, file: string): Promise<string> {
   return readFile(machine.path(file), 'utf8')
 }
 
-async function write({ machine }: ContainerHost, file: string, text: string): Promise<void> {
+async function write({ machine }: ContainerHost, file: string, content: string): Promise<void> {
   await mkdir(dirname(machine.path(file)), { recursive: true })
-  await writeFile(machine.path(file), text)
+  await writeFile(machine.path(file), content)
 }
 
 async function isThere({ machine }: ContainerHost, file: string): Promise<boolean> {
