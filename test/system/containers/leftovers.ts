@@ -76,6 +76,11 @@ const BELONGS = [
   /^file: \/run\/dbus\//,
   /^file: \/run\/(containers|libpod|crun\/\.)/,
   /^file: \/run\/(docker|containerd)\/(containerd|s)\b/,
+  // Of a template's instances.
+  /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/system-[^/]+\.slice$/,
+  // Of a dockerd that was started anew, or reloaded.
+  /^file: \/run\/docker\/libnetwork\b/,
+  /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/docker\.service\/\.control$/,
   /^(mount|file|cgroup): \/run\/(credentials|user)\b/,
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice$/,
   // podman makes itself at home wherever it is called, and tests call it in here.

@@ -11,6 +11,7 @@ export interface Scenario {
   except?: Partial<Record<Place, string>>
 }
 
+const NO_ENGINE = 'no engine calls it'
 const NO_IMAGES = 'a bundle is there, and nothing is fetched'
 
 /** S1 to S30: what a bridge between containers and a service manager has to get right; and more than that. */
@@ -71,6 +72,18 @@ export const SCENARIOS = {
   others: { title: 'programs that are not ours: C, redis, haproxy, systemd-notify, node' },
   own: { title: "no container is touched but the unit's own" },
   doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
+  install: {
+    title: 'sdbridge runtime install is undone to the byte',
+    except: Object.fromEntries(
+      (['runc', 'crun', 'runc on host'] as const).map((place) => [place, NO_ENGINE]),
+    ),
+  },
+  injection: {
+    title: 'containers of a command that the bridge does not know, by CDI and hooks',
+    except: Object.fromEntries(
+      (['runc', 'crun', 'runc on host'] as const).map((place) => [place, NO_ENGINE]),
+    ),
+  },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 

@@ -1,6 +1,6 @@
-import { posix } from 'node:path'
 import type { RunOptions } from '../run/run-options.js'
 import { checkedUnit } from './checked-unit.js'
+import { containerDirectoryOf, DEFAULT_CONTAINER_DIRECTORY } from './container-directory.js'
 import { parseWords } from './parse-words.js'
 import { UsageError } from './usage-error.js'
 
@@ -57,7 +57,9 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
     notifyAccess: values['notify-access'] === true,
     storeLimit: countOf('store-limit', values['store-limit']),
     pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? 900,
-    containerDirectory: directoryOf(values['container-directory'] ?? '/run/notify'),
+    containerDirectory: containerDirectoryOf(
+      values['container-directory'] ?? DEFAULT_CONTAINER_DIRECTORY,
+    ),
     timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
     engineUnits: (values['engine-unit'] ?? []).flatMap((each) => checkedUnit(each) ?? []),
@@ -102,15 +104,4 @@ function countOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw new UsageError(`--${name} must be a whole number, 0 or more, not '${text}'`)
-}
-
-// Engines take `:` and `,` to end a path.
-function directoryOf(text: string): string {
-  const path = posix.normalize(text).replace(/\/$/, '')
-  const isPlain = /^\/[^:,\p{Cc}]+$/u.test(path) && !text.split('/').includes('..')
-  // In /proc and /sys nothing can be mounted, and / is all there is.
-  if (isPlain && !/^\/(?:proc|sys)(?:\/|$)/.test(path)) return path
-  throw new UsageError(
-    `--container-directory must be an absolute path, below /, without : or , and not in /proc or /sys, not '${text}'`,
-  )
 }

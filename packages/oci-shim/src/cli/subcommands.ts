@@ -5,7 +5,8 @@ export interface SubcommandModule {
   main(args: readonly string[]): Promise<number>
 }
 
-export type Subcommand = 'run' | 'cleanup' | 'unit' | 'doctor' | 'runtime' | 'version' | 'help'
+export type Subcommand =
+  'run' | 'cleanup' | 'unit' | 'doctor' | 'runtime' | 'cdi' | 'hook' | 'version' | 'help'
 
 export function isSubcommand(name: string): name is Subcommand {
   return Object.hasOwn(LOADERS, name)
@@ -22,6 +23,8 @@ const LOADERS: Record<Subcommand, () => Promise<SubcommandModule>> = {
   unit: () => import('./unit-command.js'),
   doctor: () => import('./doctor-command.js'),
   runtime: () => import('./runtime-command.js'),
+  cdi: () => import('./cdi-command.js'),
+  hook: () => import('./hook-command.js'),
   version: () => import('./version-command.js'),
   help: () => import('./help-command.js'),
 }

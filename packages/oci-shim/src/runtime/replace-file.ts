@@ -1,9 +1,20 @@
 import { randomBytes } from 'node:crypto'
 import { chmodSync, chownSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs'
 
+/** Whose a file is, and who may do what with it. */
+export interface FileOwnership {
+  readonly uid: number
+  readonly gid: number
+  readonly mode: number
+}
+
 /** Writes a file anew, as a whole or not at all, and leaves its owner and mode as they were. */
 export function replaceFile(file: string, text: string): void {
-  const { uid, gid, mode } = statSync(file)
+  writeWhole(file, text, statSync(file))
+}
+
+/** Writes a file as a whole or not at all, whether it is there or not. */
+export function writeWhole(file: string, text: string, { uid, gid, mode }: FileOwnership): void {
   const fresh = `${file}.${randomBytes(6).toString('hex')}`
   try {
     writeFileSync(fresh, text, { mode: 0o600, flag: 'wx' })
