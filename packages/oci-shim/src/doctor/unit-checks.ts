@@ -167,7 +167,19 @@ function checkRestart({ value }: BridgedUnit): Diagnosis | undefined {
   return hint('restart', 'Restart=no: a payload that fails stays away', 'set Restart=on-failure')
 }
 
+function checkWatchdog({ value, options }: BridgedUnit): Diagnosis | undefined {
+  const seconds = parseTimespan(value('WatchdogUSec')) ?? 0
+  const isFirst = options?.systemd === true && options.senders === 'init'
+  if (!isFirst || seconds === 0 || seconds === Infinity) return undefined
+  return fault(
+    'watchdog',
+    `WatchdogSec=${seconds} with --systemd: systemd as the first process of a container pings nobody`,
+    'leave it out, and give the units inside WatchdogSec=',
+  )
+}
+
 const CHECKS: readonly Check[] = [
+  checkWatchdog,
   checkReload,
   checkType,
   checkNotifyAccess,
