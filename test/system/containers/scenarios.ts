@@ -69,6 +69,7 @@ export const SCENARIOS = {
     },
   },
   others: { title: 'programs that are not ours: C, redis, haproxy, systemd-notify, node' },
+  systemd: { title: 'systemd as a container’s first process' },
   own: { title: "no container is touched but the unit's own" },
   doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
   refusals: { title: 'what cannot work is refused in one line' },

@@ -11,8 +11,7 @@ export interface EngineProblem {
    * - `unreachable`: the engine does not answer.
    * - `version`, `maps-users`: what only systemd as the payload asks for; the engine is too old, or gives its containers other users.
    */
-  readonly code:
-    'remote' | 'other-user' | 'other-engine' | 'unreachable' | 'version' | 'maps-users'
+  readonly code: 'remote' | 'other-user' | 'other-engine' | 'unreachable' | 'version' | 'maps-users'
   /** One line: what was expected, what was found, and what to do. */
   readonly message: string
 }

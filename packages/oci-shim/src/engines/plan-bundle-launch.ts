@@ -203,10 +203,7 @@ function refuseMounts(command: EngineCommand, target: string, { config }: Bundle
 }
 
 // The runtimes' own default is a cgroup beside the unit's, which is not the unit's to kill. systemd's way has no cgroup paths.
-function cgroupsPathOf(
-  command: EngineCommand,
-  { cgroupParent }: BundleFacts,
-): string | undefined {
+function cgroupsPathOf(command: EngineCommand, { cgroupParent }: BundleFacts): string | undefined {
   if (cgroupParent === undefined || usesSystemdCgroups(command)) return undefined
   return `${cgroupParent.replace(/\/+$/, '')}/${command.operands[0] ?? ''}`
 }

@@ -108,7 +108,11 @@ function refuseRestarts(command: ImageEngineCommand): void {
 function refuseDescriptors(command: ImageEngineCommand): void {
   const name = ['preserve-fds', 'preserve-fd'].find((each) => hasOption(command, each))
   if (name === undefined) return
-  throw refusedOption(command, `--${name}`, "the unit's sockets are passed on without it: leave it out")
+  throw refusedOption(
+    command,
+    `--${name}`,
+    "the unit's sockets are passed on without it: leave it out",
+  )
 }
 
 function addIdentity(command: ImageEngineCommand, facts: BridgeFacts, words: EditedWords): void {

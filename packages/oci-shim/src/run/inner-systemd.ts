@@ -4,6 +4,8 @@ import type { Ending } from './ending.js'
 /** What systemd-nspawn ends with where the container is to start anew: `RestartForceExitStatus=133` of its unit. */
 const REBOOT_CODE = 133
 
+type Message = Pick<ParsedAssignments, 'extra' | 'ready' | 'status'>
+
 /** systemd as the payload, by what it says of itself. */
 export class InnerSystemd {
   readonly #onReachable: () => void
@@ -16,10 +18,11 @@ export class InnerSystemd {
   }
 
   /** Takes in a message of its. */
-  hear({ extra, ready }: Pick<ParsedAssignments, 'extra' | 'ready'>): void {
+  hear({ extra, ready, status }: Message): void {
     this.#shutdown = extra?.['X_SYSTEMD_SHUTDOWN'] ?? this.#shutdown
-    // Before 256 it only says that it is ready.
-    const isReachable = extra?.['X_SYSTEMD_SIGNALS_LEVEL'] !== undefined || ready === true
+    // Before 256 it says nothing until it is at work.
+    const isAtWork = ready === true || status !== undefined
+    const isReachable = isAtWork || extra?.['X_SYSTEMD_SIGNALS_LEVEL'] !== undefined
     if (this.#isReachable || !isReachable) return
     this.#isReachable = true
     this.#onReachable()
