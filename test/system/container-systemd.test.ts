@@ -54,10 +54,10 @@ describeContainers(
             'READY=1, STATUS=Ready.',
             'STATUS=Activating special unit halt.target...',
             'X_SYSTEMD_UNIT_INACTIVE=multi-user.target',
-            'X_SYSTEMD_SHUTDOWN=halt, EXIT_STATUS=0',
+            'EXIT_STATUS=0, X_SYSTEMD_SHUTDOWN=halt',
           ]),
         )
-        const first = notifications.indexOf('X_SYSTEMD_UNIT_ACTIVE=multi-user.target')
+        const first = notifications.indexOf('X_SYSTEMD_UNIT_ACTIVE=basic.target')
         expect(first).toBeLessThan(notifications.indexOf('READY=1, STATUS=Ready.'))
       },
       NEWEST,

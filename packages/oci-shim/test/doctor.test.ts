@@ -1,4 +1,5 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -7,6 +8,7 @@ import { checkEngine } from '../src/doctor/engine-checks.js'
 import { checkHost, type HostPlaces } from '../src/doctor/host-checks.js'
 import { findDenials } from '../src/doctor/selinux-checks.js'
 import { parseProperties } from '../src/run/systemctl-properties.js'
+import { examineEngine } from '../src/engines/engine-problem.js'
 import { parseEngineCommand } from '../src/engines/engine-command.js'
 
 describe('the part of a command line that starts a bridge', () => {
@@ -117,6 +119,38 @@ test.each([
 ])('no denial of ours: %s', (_, line) => expect(findDenials(line)).toEqual([]))
 
 describe('the engine', () => {
+  const docker = (info: object): string => {
+    const file = join(temporaryDirectory(), 'docker')
+    const script = `#!/bin/sh\ncase "$1" in context) echo '"unix:///run/docker.sock"' ;; info) cat <<'END'\n${JSON.stringify(info)}\nEND\nesac\n`
+    writeFileSync(file, script, { mode: 0o755 })
+    return file
+  }
+  const sound = { ServerVersion: '28.5.2', OSType: 'linux', KernelVersion: release() }
+
+  test.each([
+    ['28.5.2', undefined],
+    ['27.5.1', 'version'],
+    ['26.1.5+dfsg1', undefined],
+    ['20.10.24+dfsg1', 'version'],
+  ])('docker %s for systemd as the payload', async (version, code) => {
+    const command = parseEngineCommand([
+      docker({ ...sound, ServerVersion: version }),
+      'run',
+      'img',
+    ])!
+    const { problem } = await examineEngine(command, { systemd: true })
+    expect(problem?.code).toBe(code)
+    expect((await examineEngine(command)).problem).toBeUndefined()
+  })
+
+  test('docker with userns-remap for systemd as the payload', async () => {
+    const SecurityOptions = ['name=seccomp,profile=builtin', 'name=userns', 'name=cgroupns']
+    const command = parseEngineCommand([docker({ ...sound, SecurityOptions }), 'run', 'img'])!
+    const { problem } = await examineEngine(command, { systemd: true })
+    expect(problem).toMatchObject({ code: 'maps-users' })
+    expect((await examineEngine(command)).problem).toBeUndefined()
+  })
+
   test.each([
     ['runc version 1.0.0-rc93', []],
     ['runc version 0.1.1', ['engine-version']],

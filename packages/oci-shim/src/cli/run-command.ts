@@ -43,8 +43,9 @@ SIGWINCH, SIGTTIN, SIGTTOU, SIGABRT and real-time signals go to the payload's fi
 ReloadSignal= may be any of them; ten seconds after SIGABRT, which is the watchdog's, the container is
 removed. SIGUSR1 prints what has been passed on and what has not.
 
-Exit status: the payload's; death by a signal is passed on. With --systemd, 133 for a reboot. 2 for a mistake on the command line, 125
-if the bridge or the engine cannot do it, 126 if COMMAND cannot be executed, 127 if it is not found.
+Exit status: the payload's; death by a signal is passed on. With --systemd, 133 for a reboot inside,
+as systemd-nspawn has it. 2 for a mistake on the command line, 125 if the bridge or the engine cannot
+do it, 126 if COMMAND cannot be executed, 127 if it is not found.
 `
 
 /** @throws UsageError */
