@@ -20,8 +20,8 @@ in place of {notify-directory} and {notify-socket} among its arguments.
 
 Options:
   --senders WHO              whose messages count: all (default) processes that reach the socket,
-                             init for the container's first process, or uid:N[,N...] for users, as
-                             the host sees them
+                             init for the container's first process (default with --systemd), or
+                             uid:N[,N...] for users, as the host sees them
   --main-pid                 pass MAINPID= on, translated to the host's pids; needs root and
                              NotifyAccess=all
   --notify-access            pass NOTIFYACCESS= on

@@ -28,6 +28,8 @@ main() {
 
 write_service() {
   cat <<END
+[Unit]
+ConditionPathExists=/control/socket
 [Service]
 Type=notify
 NotifyAccess=all
