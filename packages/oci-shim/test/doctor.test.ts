@@ -6,6 +6,7 @@ import { temporaryDirectory } from '../../../test/support/temporary-directory.js
 import { findBridgeCommand } from '../src/doctor/bridge-command.js'
 import { checkEngine } from '../src/doctor/engine-checks.js'
 import { checkHost, type HostPlaces } from '../src/doctor/host-checks.js'
+import { watchdogSetting } from '../src/doctor/watchdog-setting.js'
 import { findDenials } from '../src/doctor/selinux-checks.js'
 import { parseProperties } from '../src/run/systemctl-properties.js'
 import { examineEngine } from '../src/engines/engine-problem.js'
@@ -48,6 +49,26 @@ test('what systemctl prints of a unit', () => {
     Environment: 'A=b C=',
     ExecStart: '{ path=/a ; }\n{ path=/b ; }',
     User: '',
+  })
+})
+
+describe('WatchdogSec= of files', () => {
+  test.each([
+    ['[Service]\nWatchdogSec=10\n', '', '10'],
+    ['[Service]\n  WatchdogSec = 1min 30s \n#WatchdogSec=0\n', '', '1min 30s'],
+    ['[Service]\nWatchdogSec=10\n', '[Service]\nWatchdogSec=0\n', undefined],
+    ['[Service]\nWatchdogSec=10\n', '[Service]\nWatchdogSec=\n', undefined],
+    ['[Service]\n', '[Service]\nWatchdogSec=5\n', '5'],
+    ['[Service]\nWatchdogSec=infinity\n', '', undefined],
+  ])('%j, then %j', (unit, dropIn, expected) => {
+    const path = temporaryDirectory()
+    writeFileSync(join(path, 'unit'), unit)
+    writeFileSync(join(path, 'drop-in'), dropIn)
+    const values: Record<string, string> = {
+      FragmentPath: join(path, 'unit'),
+      DropInPaths: `${join(path, 'drop-in')} ${join(path, 'none')}`,
+    }
+    expect(watchdogSetting({ value: (name) => values[name] ?? '' })).toBe(expected)
   })
 })
 

@@ -1,6 +1,7 @@
 import { parseTimespan } from '../run/unit-settings.js'
 import type { BridgedUnit } from './bridged-unit.js'
 import { type Diagnosis, fault, hint, risk } from './diagnosis.js'
+import { watchdogSetting } from './watchdog-setting.js'
 
 /** Judges the settings of a unit whose main process is a bridge. */
 export function checkSettings(bridged: BridgedUnit): Diagnosis[] {
@@ -167,13 +168,14 @@ function checkRestart({ value }: BridgedUnit): Diagnosis | undefined {
   return hint('restart', 'Restart=no: a payload that fails stays away', 'set Restart=on-failure')
 }
 
-function checkWatchdog({ value, options }: BridgedUnit): Diagnosis | undefined {
-  const seconds = parseTimespan(value('WatchdogUSec')) ?? 0
-  const isFirst = options?.systemd === true && options.senders === 'init'
-  if (!isFirst || seconds === 0 || seconds === Infinity) return undefined
+function checkWatchdog(bridged: BridgedUnit): Diagnosis | undefined {
+  const { options } = bridged
+  if (options?.systemd !== true || options.senders !== 'init') return undefined
+  const setting = watchdogSetting(bridged)
+  if (setting === undefined) return undefined
   return fault(
     'watchdog',
-    `WatchdogSec=${seconds} with --systemd: systemd as the first process of a container pings nobody`,
+    `WatchdogSec=${setting} with --systemd: systemd as the first process of a container pings nobody`,
     'leave it out, and give the units inside WatchdogSec=',
   )
 }

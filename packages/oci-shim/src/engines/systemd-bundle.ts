@@ -33,7 +33,7 @@ function* contradictions(
   const uid = objectIn(objectIn(config, 'process'), 'user')['uid'] ?? 0
   if (uid !== 0)
     yield {
-      found: `starts as user ${String(uid)}`,
+      found: `starts as user ${shown(uid)}`,
       advice: 'systemd starts as root, and its units run as User= says: set process.user.uid to 0',
     }
   yield* contradictingMounts(config)
@@ -44,14 +44,14 @@ function* contradictions(
   // Seen with runc 1.3; crun 1.28 gives the cgroup to the container's root.
   if (command.engine === 'runc' && owner !== 0 && !usesSystemdCgroups(command))
     yield {
-      found: `maps the container's root to ${String(owner)}`,
+      found: `maps the container's root to ${shown(owner)}`,
       advice: 'runc does not give it the cgroup, in which systemd makes others: use crun',
     }
 }
 
 function* contradictingMounts(config: JsonObject): Generator<{ found: string; advice: string }> {
   for (const { path, mount } of mountsOf(config)) {
-    const type = String(mount['type'])
+    const type = shown(mount['type'] ?? 'none')
     if (path === '/sys/fs/cgroup' && !/^cgroup2?$/.test(type))
       yield {
         found: `mounts ${path} with the type ${type}`,
@@ -64,6 +64,10 @@ function* contradictingMounts(config: JsonObject): Generator<{ found: string; ad
           'systemd expects an empty /run in memory: mount on a directory below it, or elsewhere',
       }
   }
+}
+
+function shown(value: Json | undefined): string {
+  return typeof value === 'string' ? value : JSON.stringify(value)
 }
 
 function isElsewhere(namespace: JsonObject | undefined): boolean {
