@@ -3,6 +3,7 @@ import { BridgedService } from './containers/bridged-service.js'
 import type { EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
 import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
+import { giveAway, WITH_MAPPED_USERS } from './containers/mapped-users.js'
 import type { Payload } from './containers/payload.js'
 import type { Place } from './containers/scenarios.js'
 import {
@@ -285,6 +286,42 @@ describeContainers(
           expect(service.output().includes('sender-refused')).toBe(senders === 'init')
         }
       },
+    )
+
+    scenario(
+      'systemd',
+      'a user namespace, whose root is not that of the host',
+      async (host, engine) => {
+        const service = await writeSystemdService(host, engine, 'mapped', {
+          settings: TELLS_ENDING,
+          container: WITH_MAPPED_USERS,
+        })
+        if (isRuntime(engine)) await giveAway(service)
+        const payload = await startReady(service)
+        expect(await payload.readFile('/proc/1/uid_map')).toMatch(/^\s+0\s+100000\s+65536\n$/)
+        await service.systemctl('stop')
+        await waitForEnding(service, 'success exited 0')
+      },
+      ['podman', 'crun'],
+    )
+
+    scenario(
+      'systemd',
+      'a user namespace, whose root runc gives no cgroup: refused',
+      async (host, engine) => {
+        const service = await writeSystemdService(host, engine, 'mapped', {
+          container: WITH_MAPPED_USERS,
+        })
+        await service.startToTheEnd()
+        expect(await service.show('Result', 'ExecMainStatus')).toEqual({
+          Result: 'exit-code',
+          ExecMainStatus: '2',
+        })
+        expect(service.output()).toMatch(
+          /^sdbridge: runc run: config\.json maps the container's root to 100000: .* use crun\n$/,
+        )
+      },
+      ['runc', 'runc on host'],
     )
 
     scenario('systemd', 'created first, started later', async (host, engine) => {
