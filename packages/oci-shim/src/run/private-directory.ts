@@ -9,6 +9,7 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   type Stats,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -104,6 +105,14 @@ export class PrivateDirectory {
     mkdirSync(this.notifyDirectory, { recursive: true })
     // The umask, which a unit may set, has no say in this.
     chmodSync(this.notifyDirectory, 0o755)
+  }
+
+  /** Gives the socket another name beside its own. */
+  linkSocket(name: string): void {
+    const link = join(this.notifyDirectory, name)
+    // A container that outlives its unit has it already.
+    rmSync(link, { force: true })
+    symlinkSync(basename(this.socketPath), link)
   }
 
   /** Whether it is there, and can only be what we, or another process of this user, have made. */
