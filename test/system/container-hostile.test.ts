@@ -8,9 +8,14 @@ import { describeContainers } from './containers/describe-containers.js'
 import type { Payload } from './containers/payload.js'
 import { inside } from './repository.js'
 
-/** `SDBRIDGE_HOSTILE_SEC=180` makes it minutes; `SDBRIDGE_HOSTILE_SEED` does the same again. */
+/**
+ * `SDBRIDGE_HOSTILE_SEC=180` makes it minutes; `SDBRIDGE_HOSTILE_SEED` does the same again, and `SDBRIDGE_HOSTILE_ONLY=linger,nested`
+ * only some of it.
+ */
 const SECONDS = Number(process.env['SDBRIDGE_HOSTILE_SEC'] ?? 15)
 const SEED = process.env['SDBRIDGE_HOSTILE_SEED'] ?? `${Date.now() % 1_000_000}`
+
+const ONLY = process.env['SDBRIDGE_HOSTILE_ONLY']?.split(',') ?? []
 
 /** Whoever closes what the payload has made slow to close stands still for a minute. */
 const LONGEST_ANSWER_MS = 15_000
@@ -27,6 +32,7 @@ describeContainers(
         const service = await BridgedService.write(host, engine, 'hostile', {
           // It lives by the pings of one of its processes, among all the others.
           settings: `WatchdogSec=${LONGEST_ANSWER_MS / 1000}\nFileDescriptorStoreMax=20`,
+          bridge: ['--store-limit', '20'],
           container: unconfined(engine),
         })
         const neighbour = await BridgedService.write(host, engine, 'neighbour', {
@@ -44,7 +50,7 @@ describeContainers(
         const ofManager = new Answers(`systemctl of ${engine}'s host`)
         const ofBridge = new Answers(`barriers of ${service.unit}`)
         const memory: number[] = []
-        await payload.start(['python3', '/hostile/hostile.py', `${SECONDS}`, SEED])
+        await payload.start(['python3', '/hostile/hostile.py', `${SECONDS}`, SEED, ...ONLY])
         await Promise.all([
           service.host.machine
             .waitForOutput(service.unit, 'hostile: over', { timeoutMs: (SECONDS + 60) * 1000 })
@@ -145,7 +151,8 @@ class Answers {
 
   toString(): string {
     const sorted = this.#times.toSorted((a, b) => a - b)
-    const at = (part: number): string => `${sorted[Math.floor(part * (sorted.length - 1))]?.toFixed(0)} ms`
+    const at = (part: number): string =>
+      `${sorted[Math.floor(part * (sorted.length - 1))]?.toFixed(0)} ms`
     return `${this.#who}: ${sorted.length} answers, median ${at(0.5)}, 99 % ${at(0.99)}, longest ${at(1)}`
   }
 }
@@ -190,5 +197,6 @@ function complaintsIn(log: string): string[] {
 
 function tell(engine: EngineName, results: unknown, ...rest: unknown[]): void {
   process.stderr.write(`${engine}, seed ${SEED}: ${JSON.stringify(results)}\n`)
-  for (const each of rest) process.stderr.write(`  ${Array.isArray(each) ? each.join(' ') : String(each)}\n`)
+  for (const each of rest)
+    process.stderr.write(`  ${Array.isArray(each) ? each.join(' ') : String(each)}\n`)
 }

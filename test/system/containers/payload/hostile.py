@@ -1,8 +1,8 @@
 """A payload that means harm to its bridge, the service manager and its neighbours.
 
-    python3 hostile.py SECONDS SEED
+    python3 hostile.py SECONDS SEED [ATTACK...]
 
-Does all that is below at once, each in a process of its own. At the end it prints `hostile: over` and how many messages each has
+Does all that is below at once, or only what is named, each in a process of its own. At the end it prints `hostile: over` and how many messages each has
 sent, and how many the kernel has refused. It never pings the watchdog, nor ends its own unit, which any payload can do.
 """
 
@@ -466,18 +466,19 @@ ATTACKS = [
 ]
 
 
-def main(seconds, seed):
+def main(seconds, seed, names):
+    attacks = [attack for attack in ATTACKS if not names or attack.name in names]
     end = time.monotonic() + seconds
-    pids = [attack.start(end, seed) for attack in ATTACKS]
+    pids = [attack.start(end, seed) for attack in attacks]
     # Some are in the middle of something, or wait for the bridge.
     time.sleep(seconds + 2)
     for pid in pids:
         os.killpg(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
-    print("hostile: over", json.dumps({attack.name: attack.result() for attack in ATTACKS}), flush=True)
+    print("hostile: over", json.dumps({attack.name: attack.result() for attack in attacks}), flush=True)
 
 
 if sys.argv[1] == "inside":
     inside_namespaces(int(sys.argv[2]))
 else:
-    main(float(sys.argv[1]), sys.argv[2])
+    main(float(sys.argv[1]), sys.argv[2], sys.argv[3:])
