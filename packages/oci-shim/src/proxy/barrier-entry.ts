@@ -64,7 +64,10 @@ export class BarrierEntry implements QueueEntry {
 
   /** Whoever waits must not take our close for an acknowledgement: theirs is kept until they give up, or we end. */
   withoutFds(): undefined {
-    if (this.#events === undefined) return this.abandon()
+    if (this.#events === undefined) {
+      this.abandon()
+      return
+    }
     this.#stopWatching?.()
     this.#closePipe()
     this.#held.hold(this.#fdOfGivingUp, this.#fds.length, () => closeForeignFds(this.#fds))
