@@ -30,12 +30,10 @@ const values = readOptions(HELP, {
   rounds: { type: 'string', default: '20' },
   minutes: { type: 'string', default: '0' },
 })
-const [messages, lifetimes, crashCount, rounds] = /** @type {const} */ ([
-  'messages',
-  'lifetimes',
-  'crashes',
-  'rounds',
-]).map((name) => positiveInteger(values[name], `--${name}`))
+const messages = positiveInteger(values.messages, '--messages')
+const lifetimes = positiveInteger(values.lifetimes, '--lifetimes')
+const crashCount = positiveInteger(values.crashes, '--crashes')
+const rounds = positiveInteger(values.rounds, '--rounds')
 const minutes = values.minutes === '0' ? 0 : positiveInteger(values.minutes, '--minutes')
 const directory = scratchDirectory('soak')
 
