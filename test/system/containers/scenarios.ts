@@ -80,6 +80,7 @@ export const SCENARIOS = {
   },
   own: { title: "no container is touched but the unit's own" },
   doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
+  hostile: { title: 'a payload that means harm: the bridge, the manager and the neighbours go on' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 
