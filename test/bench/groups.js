@@ -1,6 +1,7 @@
 import { serveGroup, startGroup } from './adopt-groups.js'
 import { enduranceGroup } from './endurance-group.js'
 import { importGroup } from './import-group.js'
+import { launchGroups } from './launch-groups.js'
 import { memoryGroup } from './memory-group.js'
 import { receiveGroup } from './receive-group.js'
 import { floodGroup, sendGroup } from './send-groups.js'
@@ -20,9 +21,15 @@ import { floodGroup, sendGroup } from './send-groups.js'
  * @property {Contestant[]} contestants The first is what the others are compared with.
  */
 
-/** @typedef {{ workshop: import('./workshop.js').Workshop, count: number, rivals: import('../support/rivals.js').Rival[] }} Setting */
+/**
+ * @typedef {object} Setting
+ * @property {import('./workshop.js').Workshop} workshop
+ * @property {import('./engine-machine.js').EngineMachine} engines
+ * @property {number} count
+ * @property {import('../support/rivals.js').Rival[]} rivals
+ */
 
-/** @type {Record<string, (setting: Setting) => Group>} */
+/** @type {Record<string, (setting: Setting) => Group | Group[]>} */
 export const groups = {
   send: sendGroup,
   flood: floodGroup,
@@ -32,4 +39,5 @@ export const groups = {
   serve: serveGroup,
   import: importGroup,
   memory: memoryGroup,
+  launch: launchGroups,
 }

@@ -17,23 +17,38 @@ const MANY = 8
 const SETTLE_MS = 3000
 
 /** @param {Setting} setting @returns {import('./groups.js').Group} */
-export function memoryGroup({ workshop }) {
+export function memoryGroup({ workshop, engines }) {
   const node = () => [IDLE]
-  const bridge = () => [SDBRIDGE, 'run', '--', workshop.peer, 'payload', '{notify-socket}', '0']
+  // In a unit, which has a name.
+  const bridge = () => [
+    ...[SDBRIDGE, 'run', '--unit', 'bench.service', '--'],
+    ...[workshop.peer, 'payload', '{notify-socket}', '0'],
+  ]
+  /** @param {number} count @param {'Pss' | 'Rss'} field */
+  const contestants = (count, field) => {
+    /** @param {'conmon' | 'runc'} program */
+    const ofEngine = async (program) => {
+      const memory = await engines.memory(program, count, field)
+      return memory === undefined ? undefined : { time: memory }
+    }
+    const which = count === 1 ? 'alone' : `one of ${count}`
+    return [
+      { title: `node, ${which}`, run: () => measure(workshop, node, count, field) },
+      { title: `sdbridge run, ${which}`, run: () => measure(workshop, bridge, count, field) },
+      { title: `conmon of podman, ${which}`, run: () => ofEngine('conmon') },
+      { title: `runc run, ${which}`, run: () => ofEngine('runc') },
+    ]
+  }
   return {
     name: 'memory',
     title: 'Memory: a bridge between a container and systemd',
     method:
-      '`sdbridge run` after the `READY=1` of its payload, which is another process and not counted; nothing happens. "One of ' +
+      '`sdbridge run` after the `READY=1` of its payload; conmon and `runc run` stay beside a container that waits, as the bridge does beside any. Payload and ' +
+      'container are not counted; nothing happens. "One of ' +
       `${MANY}" is the proportional set size (Pss of /proc/PID/smaps_rollup) where ${MANY} run, what one more costs; "alone" the resident set size (Rss), in ` +
       'which the node binary counts as if nobody else used it.',
     unit: 'KiB',
-    contestants: [
-      { title: `node, one of ${MANY}`, run: () => measure(workshop, node, MANY, 'Pss') },
-      { title: `sdbridge run, one of ${MANY}`, run: () => measure(workshop, bridge, MANY, 'Pss') },
-      { title: 'node, alone', run: () => measure(workshop, node, 1, 'Rss') },
-      { title: 'sdbridge run, alone', run: () => measure(workshop, bridge, 1, 'Rss') },
-    ],
+    contestants: [...contestants(MANY, 'Pss'), ...contestants(1, 'Rss')],
   }
 }
 

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   chmodSync,
   lstatSync,
@@ -204,6 +203,8 @@ export function fileNameOf(id: string): string {
     .replace(/^[.-]+/, '')
     .slice(0, 48)
   if (plain === id && id !== '') return id
+  // Loaded for such an id only: it would cost each bridge half a mebibyte.
+  const { createHash } = process.getBuiltinModule('node:crypto')
   return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
 
