@@ -50,6 +50,9 @@ export const FIRST_MAPPED_ID = 100_000
 
 const MAPPED = `${FIRST_MAPPED_ID}:65536`
 
+const MAIN_PROCESS_RELOADS =
+  'with `Type=notify-reload` systemd refuses a main process that has no handler for the signal, and SIGCHLD is one that this one has.'
+
 /** To add one is to add an entry here, and to run `pnpm comparison`. */
 export const RIVALS: readonly Rival[] = [
   {
@@ -112,7 +115,7 @@ export const RIVALS: readonly Rival[] = [
     id: 'podman-container',
     title: 'podman --sdnotify=container',
     programs: ['podman', 'conmon', 'crun'],
-    beside: 'The unit is what quadlet makes of `Notify=true`, with a reload and the interval of the watchdog.',
+    beside: `The unit is what quadlet makes of \`Notify=true\`, with the interval of the watchdog and a reload: ${MAIN_PROCESS_RELOADS}`,
     settings: (container) => quadlet('container', container),
     exec: (name) => ['podman', 'exec', name],
     list: ['podman', 'ps'],
@@ -130,7 +133,7 @@ export const RIVALS: readonly Rival[] = [
     id: 'nspawn',
     title: 'systemd-nspawn --notify-ready=yes',
     programs: ['systemd'],
-    beside: 'As `systemd-nspawn@.service` has it, for a payload that is one program.',
+    beside: `As \`systemd-nspawn@.service\` has it, for a payload that is one program, with a reload: ${MAIN_PROCESS_RELOADS}`,
     settings: (container) => nspawn(container),
     files: 'root file system',
   },
@@ -182,6 +185,7 @@ function quadlet(mode: 'container' | 'conmon', container: Container): string {
   return `Type=notify
 NotifyAccess=all
 ExecStart=${[program, verb, ...rest].join(' ')}
+ReloadSignal=SIGCHLD
 ExecReload=/usr/bin/podman kill --signal HUP ${name}
 ExecStop=/usr/bin/podman rm -v -f -i ${name}
 ExecStopPost=-/usr/bin/podman rm -v -f -i ${name}
@@ -202,6 +206,9 @@ function nspawn({ name, argv, mounts, hasUserNamespace }: Container): string {
   return `Type=notify
 NotifyAccess=main
 ExecStart=${command.join(' ')}
+ReloadSignal=SIGCHLD
+ExecReload=/usr/bin/pkill -HUP --parent $MAINPID
+ExecStopPost=/usr/bin/systemd-nspawn --cleanup --machine=${name}
 KillMode=mixed
 Delegate=yes
 DelegateSubgroup=supervisor

@@ -104,10 +104,14 @@ export class Trial {
   }
 
   /** Whether the unit gets to be like that, in time. */
-  async becomes(expected: Partial<UnitState>, timeoutMs = this.patienceMs): Promise<boolean> {
+  becomes(expected: Partial<UnitState>, timeoutMs = this.patienceMs): Promise<boolean> {
     const names = Object.keys(expected) as (keyof UnitState)[]
-    const isMeant = (state: UnitState) => names.every((name) => state[name] === expected[name])
-    return (await this.#states.wait(this.unit, isMeant, timeoutMs)) !== undefined
+    return this.#waits((state) => names.every((name) => state[name] === expected[name]), timeoutMs)
+  }
+
+  /** Whether the unit's status gets to have this in it, in time. */
+  shows(text: string): Promise<boolean> {
+    return this.#waits(({ StatusText }) => StatusText.includes(text), this.patienceMs)
   }
 
   /** The unit's state now. */
@@ -146,6 +150,10 @@ export class Trial {
     await this.machine.run('systemctl', ['reset-failed', this.unit], { allowFailure: true })
     this.host.payloads.forget(this.name)
     this.#payload = undefined
+  }
+
+  async #waits(isMeant: (state: UnitState) => boolean, timeoutMs: number): Promise<boolean> {
+    return (await this.#states.wait(this.unit, isMeant, timeoutMs)) !== undefined
   }
 
   async #kill(): Promise<void> {

@@ -15,7 +15,7 @@ interface Waiting {
   resolve: (state: UnitState | undefined) => void
 }
 
-const INTERVAL_MS = 150
+const INTERVAL_MS = 250
 
 /** Asks the service manager for all units that are waited for at once: dozens of systemctl a second would be the load that is waited for. */
 export class UnitStates {
