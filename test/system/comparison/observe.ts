@@ -30,12 +30,7 @@ export async function observe({ root, rivals, scenarios, before }: Plan): Promis
     for (const lane of lanes) await lane.write(scenarios)
     await machine.systemctl('daemon-reload')
 
-    const results = await Promise.allSettled(lanes.map((lane) => lane.askEach(scenarios)))
-    const errors = results.flatMap((each) => (each.status === 'rejected' ? [each.reason] : []))
-    if (errors.length > 0) {
-      for (const lane of lanes)  for (const [id, { answer, fact }] of Object.entries(lane.answers)) console.error(`${lane.rival.id}\t${id}\t${answer}\t${fact}`)
-      throw new AggregateError(errors, errors.map(String).join('\n'))
-    }
+    await Promise.all(lanes.map((lane) => lane.askEach(scenarios)))
     for (const scenario of scenarios.filter((each) => each.in === 'together')) {
       const gathering = new Gathering(lanes.length)
       await Promise.all(lanes.map((lane) => lane.askTogether(scenario, gathering)))

@@ -28,14 +28,15 @@ export interface Rival {
   files?: 'bundle of runc' | 'bundle of crun' | 'root file system'
   /** The last word about a bundle's `config.json`. */
   edit?(config: RuntimeConfig, container: Container): void
+  /** What the payload does in place of READY=1. */
+  isReadyBy?: string[]
   /** Runs a program in a container that runs. */
   exec?(name: string): string[]
   /** Shows what runs. */
   list?: string[]
 }
 
-export type Program =
-  | ('systemd' | 'docker' | 'containerd' | 'podman' | 'conmon' | 'runc' | 'crun')
+export type Program = 'systemd' | 'docker' | 'containerd' | 'podman' | 'conmon' | 'runc' | 'crun'
 
 /** Where bundles and root file systems are. */
 export const BUNDLES = '/srv/bundles'
@@ -130,6 +131,20 @@ export const RIVALS: readonly Rival[] = [
     list: ['podman', 'ps'],
   },
   {
+    id: 'podman-healthy',
+    title: 'podman --sdnotify=healthy',
+    programs: ['podman', 'conmon', 'crun'],
+    beside:
+      'The unit is what quadlet makes of `Notify=healthy`. The payload is healthy when it has made a file; in place of READY=1 it makes that.',
+    settings: (container) =>
+      quadlet('healthy', container, [
+        ...['"--health-cmd=test -e /tmp/healthy"', '--health-interval=1s', '--health-retries=100'],
+      ]),
+    isReadyBy: ['sh', '-c', 'echo >/tmp/healthy'],
+    exec: (name) => ['podman', 'exec', name],
+    list: ['podman', 'ps'],
+  },
+  {
     id: 'nspawn',
     title: 'systemd-nspawn --notify-ready=yes',
     programs: ['systemd'],
@@ -149,7 +164,8 @@ export const RIVALS: readonly Rival[] = [
     id: 'docker-socket-cgroup',
     title: 'docker, the socket bound in, its cgroup in the unit',
     programs: ['docker', 'containerd', 'runc'],
-    beside: 'dockerd runs with `native.cgroupdriver=cgroupfs`, which is not its default: with that of systemd, a container can be put into a slice alone.',
+    beside:
+      'dockerd runs with `native.cgroupdriver=cgroupfs`, which is not its default: with that of systemd, a container can be put into a slice alone.',
     settings: (container) => socketBoundIn(container, 'in the unit'),
     exec: (name) => ['docker', 'exec', name],
     list: ['docker', 'ps'],
@@ -177,14 +193,22 @@ Delegate=yes
 `
 }
 
-function quadlet(mode: 'container' | 'conmon', container: Container): string {
+function quadlet(
+  mode: 'container' | 'conmon' | 'healthy',
+  container: Container,
+  more: string[] = [],
+): string {
   const { name } = container
-  const [program = '', verb = '', ...rest] = podman(container, [
-    ...['--replace', '--cgroups=split', `--sdnotify=${mode}`, '--env=WATCHDOG_USEC', '-d'],
-  ])
+  const options = [
+    '--replace',
+    '--cgroups=split',
+    `--sdnotify=${mode}`,
+    '--env=WATCHDOG_USEC',
+    '-d',
+  ]
   return `Type=notify
 NotifyAccess=all
-ExecStart=${[program, verb, ...rest].join(' ')}
+ExecStart=${podman(container, [...options, ...more]).join(' ')}
 ReloadSignal=SIGCHLD
 ExecReload=/usr/bin/podman kill --signal HUP ${name}
 ExecStop=/usr/bin/podman rm -v -f -i ${name}
@@ -196,19 +220,20 @@ Environment=PODMAN_SYSTEMD_UNIT=%n
 }
 
 function nspawn({ name, argv, mounts, hasUserNamespace }: Container): string {
+  const directory = `--directory=${BUNDLES}/${name}/rootfs`
   const command = [
     ...['/usr/bin/systemd-nspawn', '--quiet', '--keep-unit', '--register=no'],
     ...['--notify-ready=yes', '--kill-signal=SIGTERM', '--setenv=WATCHDOG_USEC'],
     ...Object.entries(mounts).map(([inside, source]) => `--bind=${source}:${inside}`),
     ...(hasUserNamespace ? [`--private-users=${MAPPED}`] : []),
-    ...[`--machine=${name}`, `--directory=${BUNDLES}/${name}/rootfs`, ...argv],
+    ...[`--machine=${name}`, directory, ...argv],
   ]
   return `Type=notify
 NotifyAccess=main
 ExecStart=${command.join(' ')}
 ReloadSignal=SIGCHLD
 ExecReload=/usr/bin/pkill -HUP --parent $MAINPID
-ExecStopPost=/usr/bin/systemd-nspawn --cleanup --machine=${name}
+ExecStopPost=/usr/bin/systemd-nspawn --cleanup --machine=${name} ${directory}
 KillMode=mixed
 Delegate=yes
 DelegateSubgroup=supervisor
@@ -239,16 +264,23 @@ function docker(container: Container, more: string[] = []): string[] {
 
 function podman(container: Container, more: string[] = []): string[] {
   const ids = [`--uidmap=0:${MAPPED}`, `--gidmap=0:${MAPPED}`]
-  return imageCommand('podman', container, [
-    ...(container.hasUserNamespace ? ids : []),
-    ...more,
-  ])
+  return imageCommand('podman', container, [...(container.hasUserNamespace ? ids : []), ...more])
 }
 
 function imageCommand(engine: string, container: Container, more: string[]): string[] {
   const { name, argv, mounts } = container
   const volumes = Object.entries(mounts).map(([inside, source]) => `--volume=${source}:${inside}`)
-  return [`/usr/bin/${engine}`, 'run', '--rm', '--name', name, ...volumes, ...more, 'payload', ...argv]
+  return [
+    `/usr/bin/${engine}`,
+    'run',
+    '--rm',
+    '--name',
+    name,
+    ...volumes,
+    ...more,
+    'payload',
+    ...argv,
+  ]
 }
 
 function bundled(runtime: string, { name }: Container): string[] {

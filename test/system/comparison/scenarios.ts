@@ -42,13 +42,20 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'READY=1 of the payload ends the start',
     how: 'The payload waits, then sends READY=1. The unit must be activating until then, and active afterwards.',
     async observe(trial) {
-      await trial.start()
+      const payload = await trial.start()
+      const { isReadyBy } = trial.rival
+      const isActive = () => trial.becomes({ ActiveState: 'active', SubState: 'running' })
       if (await trial.becomes({ ActiveState: 'active' }, EARLY_MS))
         return no('active before the payload had said anything')
       const failure = await trial.say('READY=1')
-      return (await trial.becomes({ ActiveState: 'active', SubState: 'running' }))
-        ? yes('active at READY=1, and not before')
-        : no(`READY=1 was not heard${failure}`)
+      if (await isActive()) return yes('active at READY=1, and not before')
+      if (isReadyBy === undefined) return no(`READY=1 was not heard${failure}`)
+      await payload.run(isReadyBy)
+      return (await isActive())
+        ? partly(
+            `READY=1 was not heard${failure}; active when it was found healthy, and not before`,
+          )
+        : no('never active')
     },
   },
   {
@@ -126,8 +133,8 @@ export const SCENARIOS: readonly Scenario[] = [
       if (rival.exec === undefined) return none('it has no exec')
       const payload = await trial.start()
       const address = (await payload.environment())['NOTIFY_SOCKET'] ?? ''
-      const [file = '', ...args] = [...rival.exec(name), 'python3', '-c', SEND, address, 'READY=1']
-      await machine.run(file, args)
+      const sender = ['python3', '-c', SEND, address, 'READY=1']
+      await machine.run('env', [...rival.exec(name), ...sender])
       return (await trial.becomes({ ActiveState: 'active' })) ? yes('active') : no('not heard')
     },
   },
@@ -153,8 +160,8 @@ export const SCENARIOS: readonly Scenario[] = [
     how: 'Before READY=1, the engine is asked what runs, and the unit is stopped: SIGTERM must reach the payload.',
     async observe(trial) {
       const payload = await trial.start()
-      const [file, ...args] = trial.rival.list ?? ['true']
-      const { exitCode } = await trial.machine.run(file ?? '', args, { allowFailure: true })
+      const list = trial.rival.list ?? ['true']
+      const { exitCode } = await trial.machine.run('env', list, { allowFailure: true })
       if (exitCode !== 0) return no('the engine does not tell what runs')
       await trial.systemctl('stop')
       return payload.signals.includes('SIGTERM')

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import type { ContainerHost } from '../containers/container-host.js'
 import type { Payload, SendOptions } from '../containers/payload.js'
 import { CONTROL_FOLDER } from '../containers/payloads.js'
@@ -75,7 +76,8 @@ export class Trial {
   /** Starts it; the payload says that it is ready. Resolves with whether the service manager has heard that. */
   async startReady(): Promise<boolean> {
     const payload = await this.start()
-    await this.say('READY=1', {}, payload)
+    if (this.rival.isReadyBy === undefined) await this.say('READY=1')
+    else await payload.run(this.rival.isReadyBy)
     return this.becomes({ ActiveState: 'active', SubState: 'running' })
   }
 
@@ -89,9 +91,9 @@ export class Trial {
    *
    * @returns What went wrong, to be put behind a sentence: empty if nothing did.
    */
-  async say(message: string, options: SendOptions = {}, payload = this.payload): Promise<string> {
+  async say(message: string, options: SendOptions = {}): Promise<string> {
     try {
-      await payload.send(message, options)
+      await this.payload.send(message, options)
       return ''
     } catch (error) {
       return reasonOf(error)
@@ -140,7 +142,9 @@ export class Trial {
 
   /** Ends the service, whatever state it is in. */
   async end(): Promise<void> {
-    if (this.#payload?.isThere === true) await this.#payload.exit(0)
+    // It may hang in a message that nobody takes.
+    if (this.#payload?.isThere === true)
+      await Promise.race([this.#payload.exit(0), delay(LONGEST_END_MS)])
     if ((await this.ending(LONGEST_END_MS)) === undefined) {
       await this.systemctl('stop', '--no-block')
       await this.#kill()
@@ -164,7 +168,9 @@ export class Trial {
   async #whyNone(signal: AbortSignal): Promise<never> {
     const state = await Promise.race([
       this.ending(LONGEST_START_MS),
-      new Promise<undefined>((resolve) => signal.addEventListener('abort', () => resolve(undefined))),
+      new Promise<undefined>((resolve) =>
+        signal.addEventListener('abort', () => resolve(undefined)),
+      ),
     ])
     throw new NoPayload(
       `no payload of ${this.unit}: ${JSON.stringify(state)}\n${this.machine.output(this.unit)}`,
