@@ -1,15 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { bridgeWords, startNode } from './bridge.js'
 
 /** @typedef {import('./groups.js').Setting} Setting */
 
-const SDBRIDGE = join(
-  dirname(createRequire(import.meta.url).resolve('@sdbridge/oci-shim/package.json')),
-  'bin/sdbridge.js',
-)
 const IDLE = fileURLToPath(new URL('contestants/idle.js', import.meta.url))
 /** Pages that several processes share are counted in parts: one of many shows what one more costs. */
 const MANY = 8
@@ -19,11 +14,7 @@ const SETTLE_MS = 3000
 /** @param {Setting} setting @returns {import('./groups.js').Group} */
 export function memoryGroup({ workshop, engines }) {
   const node = () => [IDLE]
-  // In a unit, which has a name.
-  const bridge = () => [
-    ...[SDBRIDGE, 'run', '--unit', 'bench.service', '--'],
-    ...[workshop.peer, 'payload', '{notify-socket}', '0'],
-  ]
+  const bridge = () => bridgeWords(workshop)
   /** @param {number} count @param {'Pss' | 'Rss'} field */
   const contestants = (count, field) => {
     /** @param {'conmon' | 'runc'} program */
@@ -63,12 +54,7 @@ async function measure(workshop, words, count, field) {
   const path = workshop.newSocketPath()
   const sink = await workshop.start(workshop.peer, ['sink', path, '0']).ready()
   const running = Array.from({ length: count }, () =>
-    // It tells an operator that this is no container.
-    workshop.start('sh', ['-c', 'exec "$@" 2>/dev/null', 'sh', process.execPath, ...words()], {
-      ...process.env,
-      NOTIFY_SOCKET: path,
-      RUNTIME_DIRECTORY: workshop.newFolder(),
-    }),
+    startNode(workshop, words(), path, workshop.newFolder()),
   )
   await Promise.all(running.map((each) => each.ready()))
   await delay(SETTLE_MS)
