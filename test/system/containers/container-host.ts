@@ -166,7 +166,8 @@ export class ContainerHost {
       await execute('cc', ['-O1', '-o', program, join(PAYLOAD_SOURCES, 'c-service.c'), '-ldl'])
       await mkdir(machine.path('/payload'))
       await cp(program, machine.path('/payload/c-service'))
-      await cp(join(PAYLOAD_SOURCES, 'remote.py'), machine.path('/payload/remote.py'))
+      for (const name of ['remote.py', 'stream.py'])
+        await cp(join(PAYLOAD_SOURCES, name), machine.path(`/payload/${name}`))
     } finally {
       await rm(scratch, { recursive: true })
     }
@@ -179,6 +180,7 @@ export class ContainerHost {
       stdout.trim(),
       '/payload/c-service',
       '/payload/remote.py',
+      '/payload/stream.py',
     ]
     await this.addImage('payload', { files })
   }

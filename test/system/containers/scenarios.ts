@@ -57,6 +57,7 @@ export const SCENARIOS = {
     except: { docker: 'with `sdbridge runtime`, a later issue; that it is refused is tested' },
   },
   S30: { title: 'a thousand messages with descriptors, and nothing left behind' },
+  stream: { title: 'a stream of numbered messages, in the middle of which something is killed' },
   logs: { title: "standard output and error are the unit's" },
   stop: { title: "the engine's stop: STOPSIGNAL, KillMode=, TimeoutStopSec=" },
   end: { title: 'exit status and death by signal' },

@@ -139,9 +139,10 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     const ending = await ended
     pull?.end()
     await stopping.settled()
-    await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
     const wasKilled = (await client.ended).signal !== undefined
     if (own !== undefined && !(await removeContainer(own, env, wasKilled))) directory.keep()
+    // Not before: a container whose client was lost has spoken until it was removed.
+    await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
     tellSummary(proxy)
     return inner === undefined || stopping.isStopping ? ending : inner.endingOf(ending)
   } catch (error) {
