@@ -13,7 +13,9 @@ const SDBRIDGE = join(
  * @param {import('./workshop.js').Workshop} workshop
  */
 export function bridgeWords(workshop) {
-  return [SDBRIDGE, 'run', '--', workshop.peer, 'payload', '{notify-socket}', '0']
+  // In a unit, which has a name.
+  const command = ['run', '--unit', 'bench.service', '--']
+  return [SDBRIDGE, ...command, workshop.peer, 'payload', '{notify-socket}', '0']
 }
 
 /**
