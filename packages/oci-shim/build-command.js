@@ -62,7 +62,7 @@ async function bundle() {
 function checkRun(chunks) {
   const run = chunks.find(({ fileName }) => fileName === 'run.js')
   if (run?.type !== 'chunk') throw new Error('there is no run.js')
-  if (run.dynamicImports.length > 0) throw new Error(`it loads ${run.dynamicImports} later`)
+  if (run.dynamicImports.length > 0) throw new Error(`it loads ${run.dynamicImports.join()} later`)
 }
 
 /**
