@@ -12,16 +12,8 @@ const BENCH = fileURLToPath(new URL('bench/bench.js', import.meta.url))
 test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 }, () => {
   const directory = temporaryDirectory()
   const json = join(directory, 'report.json')
-  const options = [
-    '--rounds',
-    '1',
-    '--count',
-    '1000',
-    '--no-rivals',
-    '--no-engines',
-    '--json',
-    json,
-  ]
+  const few = ['--rounds', '1', '--count', '1000', '--settle', '1', '--no-rivals', '--no-engines']
+  const options = [...few, '--json', json]
   const table = execFileSync(process.execPath, [BENCH, ...options], {
     encoding: 'utf8',
     env: { ...process.env, TMPDIR: directory },

@@ -29,6 +29,7 @@ const HELP = `pnpm bench [options]
 
   --rounds N    how often each contestant runs (11)
   --count N     how many messages it sends or receives in each run (50000)
+  --settle N    for how many seconds programs do nothing before their memory is measured (30)
   --only GROUP  ${Object.keys(groups).join(', ')}; may be given several times
   --no-rivals   leaves out the packages of npm, which are compiled and kept in ~/.cache/sdbridge
   --no-engines  leaves out what is measured in a machine with container engines
@@ -41,6 +42,7 @@ It needs a C compiler. As root it measures with queues as long as under systemd.
 const values = readOptions(HELP, {
   rounds: { type: 'string', default: '11' },
   count: { type: 'string', default: '50000' },
+  settle: { type: 'string', default: '30' },
   only: { type: 'string', multiple: true, default: Object.keys(groups) },
   'no-rivals': { type: 'boolean', default: false },
   'no-engines': { type: 'boolean', default: false },
@@ -49,6 +51,7 @@ const values = readOptions(HELP, {
 })
 const rounds = positiveInteger(values.rounds, '--rounds')
 const count = positiveInteger(values.count, '--count')
+const settleMs = positiveInteger(values.settle, '--settle') * 1000
 const wanted = values.only.map(
   (name) =>
     groups[name] ?? refuse(`--only ${name}: it must be one of ${Object.keys(groups).join(', ')}.`),
@@ -76,7 +79,7 @@ async function main() {
     comparisons: [],
   }
   const engines = new EngineMachine(values['no-engines'] ? '--no-engines' : undefined)
-  const setting = { workshop, engines, count, rivals }
+  const setting = { workshop, engines, count, settleMs, rivals }
   try {
     for (const group of wanted.flatMap((makeGroups) => makeGroups(setting))) {
       report.comparisons.push(await compare(group, rounds, tell))

@@ -29,6 +29,7 @@ import { floodGroup, sendGroup } from './send-groups.js'
  * @property {import('./workshop.js').Workshop} workshop
  * @property {import('./engine-machine.js').EngineMachine} engines
  * @property {number} count
+ * @property {number} settleMs how long a program is left alone before its memory is measured
  * @property {import('../support/rivals.js').Rival[]} rivals
  */
 

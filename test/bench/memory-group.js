@@ -8,11 +8,9 @@ import { bridgeWords, startNode } from './bridge.js'
 const IDLE = fileURLToPath(new URL('contestants/idle.js', import.meta.url))
 /** Pages that several processes share are counted in parts: one of many shows what one more costs. */
 const MANY = 8
-/** What a program does at its start is over then, and its memory is what it keeps. */
-const SETTLE_MS = 3000
 
 /** @param {Setting} setting @returns {import('./groups.js').Group} */
-export function memoryGroup({ workshop, engines }) {
+export function memoryGroup({ workshop, engines, settleMs }) {
   const node = () => [IDLE]
   const bridge = () => bridgeWords(workshop)
   /** @param {number} count @param {'Pss' | 'Rss'} field */
@@ -24,8 +22,11 @@ export function memoryGroup({ workshop, engines }) {
     }
     const which = count === 1 ? 'alone' : `one of ${count}`
     return [
-      { title: `node, ${which}`, run: () => measure(workshop, node, count, field) },
-      { title: `sdbridge run, ${which}`, run: () => measure(workshop, bridge, count, field) },
+      { title: `node, ${which}`, run: () => measure(workshop, node, count, field, settleMs) },
+      {
+        title: `sdbridge run, ${which}`,
+        run: () => measure(workshop, bridge, count, field, settleMs),
+      },
       { title: `conmon of podman, ${which}`, run: () => ofEngine('conmon') },
       { title: `runc run, ${which}`, run: () => ofEngine('runc') },
     ]
@@ -35,7 +36,7 @@ export function memoryGroup({ workshop, engines }) {
     title: 'Memory: a bridge between a container and systemd',
     method:
       '`sdbridge run` after the `READY=1` of its payload; conmon and `runc run` stay beside a container that waits, as the bridge does beside any. Payload and ' +
-      'container are not counted; nothing happens. "One of ' +
+      `container are not counted; nothing has happened for ${settleMs / 1000} seconds: within half a minute or so, V8 gives back what a start took. "One of ` +
       `${MANY}" is the proportional set size (Pss of /proc/PID/smaps_rollup) where ${MANY} run, what one more costs; "alone" the resident set size (Rss), in ` +
       'which the node binary counts as if nobody else used it.',
     unit: 'KiB',
@@ -48,16 +49,17 @@ export function memoryGroup({ workshop, engines }) {
  * @param {() => string[]} words what node is given
  * @param {number} count how many run at once
  * @param {'Pss' | 'Rss'} field
+ * @param {number} settleMs after their start
  * @returns {Promise<import('./groups.js').Sample>} in KiB, of one of them
  */
-async function measure(workshop, words, count, field) {
+async function measure(workshop, words, count, field, settleMs) {
   const path = workshop.newSocketPath()
   const sink = await workshop.start(workshop.peer, ['sink', path, '0']).ready()
   const running = Array.from({ length: count }, () =>
     startNode(workshop, words(), path, workshop.newFolder()),
   )
   await Promise.all(running.map((each) => each.ready()))
-  await delay(SETTLE_MS)
+  await delay(settleMs)
   const sum = running.reduce((total, each) => total + memoryOf(each.pid, field), 0)
   for (const each of running) each.stop()
   await Promise.all(running.map((each) => each.end()))

@@ -7,7 +7,7 @@ program=$1 count=$2 field=$3
 main() {
   local pids
   "start_$program"
-  # As for the other programs of this table.
+  # They are no Node processes, and keep what they have.
   sleep 3
   pids=$("pids_of_$program")
   awk -v field="$field:" '$1 == field { sum += $2 } END { print sum }' $(printf '/proc/%s/smaps_rollup ' $pids)
