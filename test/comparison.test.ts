@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { changedAnswers } from './system/comparison/changes.js'
 import { DOCUMENT, documentOf } from './system/comparison/document.js'
+import { Gathering } from './system/comparison/gathering.js'
 import { RIVALS, type Rival } from './system/comparison/rivals.js'
 import { SCENARIOS, type Scenario } from './system/comparison/scenarios.js'
 import { readSeen, type Seen } from './system/comparison/seen.js'
@@ -96,6 +97,42 @@ A rival has changed, and docs/comparison.md is out of date: run pnpm comparison 
     expect(changedAnswers(rivalOf('sdbridge-runc'), before!, now!)).toContain(
       'sdbridge does something else than docs/comparison.md says.',
     )
+  })
+})
+
+describe('a gathering', () => {
+  test('makes it happen once, around what all of them do', async () => {
+    const gathering = new Gathering(2)
+    const log: string[] = []
+    const around = async (action: () => Promise<void>) => {
+      log.push('before')
+      await action()
+      log.push('after')
+    }
+    const one = gathering.meanwhile(around, async () => log.push('one'))
+    expect(log).toEqual([])
+    const other = gathering.meanwhile(around, async () => log.push('other'))
+    await Promise.all([one, other])
+    expect(log).toEqual(['before', 'one', 'other', 'after'])
+  })
+
+  test('does not wait for one who will not come', async () => {
+    const gathering = new Gathering(2)
+    const one = gathering.meanwhile(
+      (action) => action(),
+      async () => 'done',
+    )
+    gathering.leave()
+    expect(await one).toBe('done')
+  })
+
+  test('tells each what went wrong with its own', async () => {
+    const gathering = new Gathering(2)
+    const around = (action: () => Promise<void>) => action()
+    const one = gathering.meanwhile(around, () => Promise.reject(new Error('broken')))
+    const other = gathering.meanwhile(around, async () => 'done')
+    await expect(one).rejects.toThrow('broken')
+    expect(await other).toBe('done')
   })
 })
 

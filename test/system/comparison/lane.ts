@@ -83,6 +83,8 @@ export class Lane {
   async #answer(scenario: Scenario, gathering?: Gathering): Promise<Observation> {
     if (scenario.isAboutReady && this.answers['gate']?.answer !== 'yes')
       return none('READY=1 of the payload decides nothing')
+    if (scenario.isAboutStatus && this.answers['status']?.answer === 'no')
+      return none('no STATUS= is shown anyway')
     if (scenario.in !== undefined) return this.#observe(scenario, await this.#ready(gathering))
     const trial = this.#trial(scenario.id)
     await this.#endShared()

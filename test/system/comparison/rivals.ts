@@ -148,7 +148,7 @@ export const RIVALS: readonly Rival[] = [
     id: 'nspawn',
     title: 'systemd-nspawn --notify-ready=yes',
     programs: ['systemd'],
-    beside: `As \`systemd-nspawn@.service\` has it, for a payload that is one program, with a reload: ${MAIN_PROCESS_RELOADS}`,
+    beside: `As \`systemd-nspawn@.service\` has it, for a payload that is one program, with a descriptor store, without which messages with descriptors are refused (EPERM), and with a reload: ${MAIN_PROCESS_RELOADS}`,
     settings: (container) => nspawn(container),
     files: 'root file system',
   },
@@ -237,6 +237,7 @@ ExecStopPost=/usr/bin/systemd-nspawn --cleanup --machine=${name} ${directory}
 KillMode=mixed
 Delegate=yes
 DelegateSubgroup=supervisor
+FileDescriptorStoreMax=1
 `
 }
 

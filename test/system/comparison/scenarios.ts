@@ -19,6 +19,8 @@ export interface Scenario {
   in?: 'ready' | 'together'
   /** Whether it asks nothing of a rival for which the payload’s READY=1 decides nothing. */
   isAboutReady?: true
+  /** Whether it asks nothing of a rival that passes no STATUS= on. */
+  isAboutStatus?: true
   /** More of the unit file, the later word. */
   settings?: string
   /** Whether the unit has a socket. */
@@ -277,6 +279,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'systemctl daemon-reexec in the middle',
     how: 'The payload sends 20 numbered statuses while the service manager executes itself anew, and one more afterwards.',
     in: 'together',
+    isAboutStatus: true,
     async observe(trial) {
       const { machine } = trial
       const around = async (action: () => Promise<void>) => {
@@ -302,6 +305,7 @@ export const SCENARIOS: readonly Scenario[] = [
     title: 'a service manager that reads nothing for a while',
     how: 'While it is stopped, the payload sends a thousand statuses or until its socket takes no more, and so do those of all rivals. When it goes on, the next status must be shown.',
     in: 'together',
+    isAboutStatus: true,
     async observe(trial) {
       const { machine, payload } = trial
       const around = async (action: () => Promise<void>) => whileManagerIsStopped(machine, action)
