@@ -6,6 +6,12 @@ import { C_RELAY, RELAYS } from './relays.js'
 /** One second for so many messages that others send. */
 const COUNT_PER_SECOND = 5000
 
+const METHOD =
+  'From send() of a payload until recvmsg() of the receiver returns, both in C, for `WATCHDOG=1` with a status: the median, the quartiles, and what one in a hundred ' +
+  'exceeds, of all runs together. "Added" is what a relay adds to the median of the first row, and "CPU ns" the relay’s. What `sdbridge run` adds more than the relay in C is, about a third, that the thread ' +
+  'which waits has to wake the event loop ([why](decisions/0003-epoll-thread.md)); the rest is Node on its way to JavaScript, and the checks, both of which are the slower the less ' +
+  'they run: between two messages others take the processor’s caches, and what seldom runs is not compiled.'
+
 /** @param {Setting} setting @param {number} rate messages a second @returns {import('./groups.js').Group} */
 export function latencyGroup({ workshop, count }, rate) {
   const measured = Math.ceil((count / COUNT_PER_SECOND) * rate)
@@ -17,13 +23,12 @@ export function latencyGroup({ workshop, count }, rate) {
       `${measured}`,
       `${rate}`,
     ])
+  const messages = `${measured.toLocaleString('en')} ${measured === 1 ? 'message' : 'messages'}`
+  const of = `Of ${messages} in each run, without a warm-up.`
   return {
     name: `latency-${rate}`,
     title: `Latency: ${rate.toLocaleString('en')} ${rate === 1 ? 'message' : 'messages'} a second`,
-    method:
-      `From send() of a payload until recvmsg() of the receiver returns, both in C, for ${measured.toLocaleString('en')} ${measured === 1 ? 'message' : 'messages'} ` +
-      '`WATCHDOG=1` and `STATUS=…` of each run, without a warm-up: the median, the quartiles, and what one in a hundred exceeds, of all runs. “Added” is what a relay adds to the median of the first row. ' +
-      '"CPU ns" is the relay’s.',
+    method: rate === 1 ? `${METHOD} ${of}` : `The same. ${of}`,
     unit: 'us',
     second: { title: C_RELAY, name: 'relay' },
     contestants: [
