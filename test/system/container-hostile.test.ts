@@ -20,7 +20,7 @@ const ONLY = process.env['SDBRIDGE_HOSTILE_ONLY']?.split(',') ?? []
 /** Whoever closes what the payload has made slow to close stands still for a minute, and who has to read on cannot answer until the end. */
 const LONGEST_OF_MANAGER_MS = 5000
 /** Of a process in the midst of the attackers, whose messages wait behind theirs. */
-const LONGEST_ANSWER_MS = 15_000
+const LONGEST_ANSWER_MS = 10_000
 /**
  * By how much the second half may exceed the first: V8 takes its young generation (48 MiB) and room for long messages step by step. What
  * leaks slowly is for minutes, and for `pnpm test:soak`.

@@ -6,10 +6,10 @@ import { closeFd, DatagramSocket, FdWatcher, pipe } from '@sdbridge/syscalls'
 /** What a message may be, and how many of 100 are. */
 const KINDS = /** @type {const} */ ([
   [50, 'plain'],
-  [20, 'translated'],
-  [10, 'refused'],
-  [10, 'descriptors'],
-  [10, 'barriers'],
+  [25, 'translated'],
+  [15, 'refused'],
+  [5, 'descriptors'],
+  [5, 'barriers'],
 ])
 
 /** A payload, and the service manager that its messages come to. */
@@ -34,12 +34,12 @@ export class Messages {
    * @param {number} count
    */
   async pass(count) {
-    const half = Math.ceil(count / 200)
+    const half = count / 2
     for (const [share, kind] of KINDS)
-      for (let each = 0; each < share * half; each++) await this.#send(kind)
-    for (let each = 0; each < half; each++)
+      for (let each = 0; each < (share / 100) * half; each++) await this.#send(kind)
+    for (let each = 0; each < half; each += 20)
       for (const [share, kind] of KINDS)
-        for (let time = 0; time < share; time += 10) await this.#send(kind)
+        for (let time = 0; time < share / 5; time++) await this.#send(kind)
     await this.#wait()
   }
 

@@ -5,6 +5,9 @@ import { fileURLToPath } from 'node:url'
 
 /** @typedef {import('./growth.js').Measurement} Measurement */
 
+/** With a young generation of one size from the start, instead of one that V8 makes larger step by step for minutes. */
+const V8_OPTIONS = ['--expose-gc', '--min-semi-space-size=4', '--max-semi-space-size=4']
+
 /** A process that does one thing only, so that what it has is what that needs. */
 export class Subject {
   #child
@@ -15,7 +18,7 @@ export class Subject {
    */
   static async start(program, ...args) {
     const file = fileURLToPath(new URL(program, import.meta.url))
-    const subject = new Subject(fork(file, args, { execArgv: ['--expose-gc'] }))
+    const subject = new Subject(fork(file, args, { execArgv: V8_OPTIONS }))
     await once(subject.#child, 'message')
     return subject
   }
