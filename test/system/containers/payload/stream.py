@@ -25,6 +25,8 @@ class Stream(threading.Thread):
         self.sent = 0
         # The read end of each barrier, and the last message in front of it.
         self.barriers = {}
+        # Released, but perhaps by the end of the bridge: what is sent next shows it.
+        self.released = {}
         self.poll = select.poll()
         self.is_to_end = threading.Event()
         self.sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -41,6 +43,7 @@ class Stream(threading.Thread):
             self.send_barrier()
             while self.barriers:
                 self.look_for_released(None)
+            self.tell({"stream": self.released})
         except OSError as error:
             self.tell({"stream": {"error": str(error)}})
 
@@ -63,7 +66,7 @@ class Stream(threading.Thread):
         else:
             self.send(f"X_NUMBER={number}")
         self.sent = number
-        self.tell({"stream": {"sent": number}})
+        self.tell({"stream": {"sent": number, **self.released}})
         if kind == BEFORE_BARRIER:
             self.send_barrier()
 
@@ -82,4 +85,4 @@ class Stream(threading.Thread):
         for read_end, _ in self.poll.poll(timeout_ms):
             self.poll.unregister(read_end)
             os.close(read_end)
-            self.tell({"stream": {"released": self.barriers.pop(read_end)}})
+            self.released = {"released": self.barriers.pop(read_end)}
