@@ -41,6 +41,7 @@ const FACTS: BridgeFacts = {
   cgroupParent: undefined,
   selinux: false,
   request: undefined,
+  systemd: false,
 }
 
 describe.skipIf(root === undefined)(

@@ -13,6 +13,7 @@ export function bridgeFacts(changes: Partial<BridgeFacts> = {}): BridgeFacts {
     cgroupParent: undefined,
     selinux: false,
     request: undefined,
+    systemd: false,
     ...changes,
   }
 }

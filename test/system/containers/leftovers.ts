@@ -75,12 +75,11 @@ const BELONGS = [
   /^file: \/run\/systemd\//,
   /^file: \/run\/dbus\//,
   /^file: \/run\/(containers|libpod|crun\/\.)/,
-  /^file: \/run\/(docker|containerd)\/(containerd|s)\b/,
   // Of a template's instances.
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/system-[^/]+\.slice$/,
-  // Of a dockerd that was started anew, or reloaded.
-  /^file: \/run\/docker\/libnetwork\b/,
+  // Of a dockerd that was reloaded.
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/docker\.service\/\.control$/,
+  /^file: \/run\/(docker|containerd)\/(containerd|libnetwork|s)\b/,
   /^(mount|file|cgroup): \/run\/(credentials|user)\b/,
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice$/,
   // podman makes itself at home wherever it is called, and tests call it in here.

@@ -25,6 +25,8 @@ export interface BridgeFacts {
   readonly selinux: boolean
   /** How the container's runtime is told to ask for the descriptors; `undefined` where the engine carries them, or nothing does. */
   readonly request: { readonly door: DescriptorDoor; readonly text: string } | undefined
+  /** Whether the container's first process is systemd. */
+  readonly systemd: boolean
 }
 
 /** A command to run: the program, and what follows `argv[0]`. */

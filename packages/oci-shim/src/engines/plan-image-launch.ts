@@ -1,13 +1,14 @@
 import { join } from 'node:path'
 import { EditedWords } from './edited-words.js'
 import { hasOption, isSwitchedOn, optionValue, type EngineCommand } from './engine-command.js'
-import { EngineError } from './engine-error.js'
 import { imageContainerCommands } from './image-container-commands.js'
 import { DIRECTORY_LABEL, UNIT_LABEL } from './labels.js'
 import type { BridgeFacts, Launch } from './launch.js'
 import { REQUEST_ANNOTATION, REQUEST_VARIABLE } from './descriptor-request.js'
 import { formatCsvFields } from './csv-fields.js'
 import { mountTargets } from './mount-targets.js'
+import { refusedOption } from './refused-option.js'
+import { addSystemd } from './systemd-words.js'
 
 /** An engine that starts containers of images. */
 export type ImageEngineName = 'docker' | 'nerdctl' | 'podman'
@@ -64,7 +65,7 @@ function isDetached(command: ImageEngineCommand): boolean {
 function planStart(command: ImageEngineCommand, words: EditedWords): void {
   const several = ['all', 'filter', 'latest'].find((name) => hasOption(command, name))
   if (several !== undefined)
-    throw refused(command, `--${several}`, 'a unit is one container: give its name')
+    throw refusedOption(command, `--${several}`, 'a unit is one container: give its name')
   if (command.engine !== 'podman') return
   if (!hasOption(command, 'attach')) words.add('--attach')
   if (!hasOption(command, 'sig-proxy')) words.add('--sig-proxy=false')
@@ -90,6 +91,7 @@ function planNew(
     words.add('--sig-proxy=false')
   addCgroup(command, facts, words)
   addRequest(command, facts, words)
+  if (facts.systemd) addSystemd(command, words)
   if (command.engine === 'podman') ignoreNotifications(command, words, warnings)
   if (isDetached(command)) keepUntilFollowed(command, words)
   warnAboutPids(command, facts, warnings)
@@ -98,7 +100,7 @@ function planNew(
 function refuseRestarts(command: ImageEngineCommand): void {
   const policy = optionValue(command, 'restart')
   if (policy === undefined || policy === '' || policy === 'no') return
-  throw refused(
+  throw refusedOption(
     command,
     `--restart=${policy}`,
     "restarts are the service manager's: leave it out, and set Restart= in the unit",
@@ -108,7 +110,11 @@ function refuseRestarts(command: ImageEngineCommand): void {
 function refuseDescriptors(command: ImageEngineCommand): void {
   const name = ['preserve-fds', 'preserve-fd'].find((each) => hasOption(command, each))
   if (name === undefined) return
-  throw refused(command, `--${name}`, "the unit's sockets are passed on without it: leave it out")
+  throw refusedOption(
+    command,
+    `--${name}`,
+    "the unit's sockets are passed on without it: leave it out",
+  )
 }
 
 function addIdentity(command: ImageEngineCommand, facts: BridgeFacts, words: EditedWords): void {
@@ -126,7 +132,7 @@ function addMount(
 ): void {
   for (const { path, isTmpfs, text } of mountTargets(command)) {
     if (path === containerDirectory || path.startsWith(`${containerDirectory}/`)) {
-      throw refused(
+      throw refusedOption(
         command,
         text,
         `${containerDirectory} is where the notification socket goes: give sdbridge another --container-directory`,
@@ -190,7 +196,7 @@ function addRequest(
 ): void {
   if (request === undefined) return
   if (isSwitchedOn(command, 'init') && fdNames.length > 0)
-    throw refused(
+    throw refusedOption(
       command,
       '--init',
       'the payload is not process 1 then, which LISTEN_PID=1 names, and most programs will not take the sockets: leave it out',
@@ -237,11 +243,4 @@ function listenVariables(fdNames: readonly string[]): Record<string, string> {
 
 function idFileOf({ privateDirectory }: BridgeFacts): string {
   return join(privateDirectory, 'container.id')
-}
-
-function refused(command: EngineCommand, found: string, advice: string): EngineError {
-  return new EngineError(
-    'ERR_ENGINE_OPTION',
-    `${command.engine} ${command.verb}: ${found}: ${advice}`,
-  )
 }

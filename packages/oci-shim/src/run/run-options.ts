@@ -16,6 +16,8 @@ export interface RunOptions {
   readonly containerDirectory: string
   /** Units whose processes may ask for the unit's descriptors, beside those of the engine. */
   readonly engineUnits: readonly string[]
+  /** Whether the container's first process is systemd. */
+  readonly systemd: boolean
   /** Prints the command that would be run, and does nothing else. */
   readonly print: boolean
   /** Stands for the unit where there is none: under another service manager, say. */
