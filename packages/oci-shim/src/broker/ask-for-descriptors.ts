@@ -1,6 +1,7 @@
 import { closeForeignFds, type Connection, connectSocket } from '@sdbridge/syscalls'
 import type { DescriptorRequest } from '../engines/descriptor-request.js'
 import { decodeAnswer, encode, MOST_BYTES } from './broker-message.js'
+import { whyNotTrusted } from './peer-process.js'
 
 /** Descriptors of a unit, and what its payload is to know them by, in the same order. Whoever gets them owns them. */
 export interface Descriptors {
@@ -19,8 +20,9 @@ export async function askForDescriptors({ id, path }: DescriptorRequest): Promis
   const signal = AbortSignal.timeout(ANSWER_MS)
   const connection = await connect(path, signal)
   try {
-    connection.trySend(encode({ version: 1, id }))
-    return await answerOf(connection, signal)
+    const reason = whyNotTrusted(connection, () => undefined)
+    if (reason !== undefined) throw new Error(`whoever is at ${path} is none: ${reason}`)
+    return await answerTo(id, connection, signal)
   } catch (error) {
     throw new Error(`sdbridge run of the container's unit: ${(error as Error).message}`, {
       cause: error,
@@ -42,7 +44,7 @@ async function connect(path: string, signal: AbortSignal): Promise<Connection> {
   }
 }
 
-function answerOf(connection: Connection, signal: AbortSignal): Promise<Descriptors> {
+function answerTo(id: string, connection: Connection, signal: AbortSignal): Promise<Descriptors> {
   return new Promise((resolve, reject) => {
     const fds: number[] = []
     let names: readonly string[] | undefined
@@ -67,12 +69,19 @@ function answerOf(connection: Connection, signal: AbortSignal): Promise<Descript
           }
         }
         if (names === undefined || fds.length < names.length) return
+        if (fds.length > names.length)
+          return giveUp(new Error(`${fds.length} descriptors for ${names.length} names`))
         signal.removeEventListener('abort', onAbort)
         resolve({ fds: fds.splice(0), names })
       },
       onEnd: () => giveUp(new Error('it has gone in the middle of its answer')),
       onError: giveUp,
     })
+    try {
+      connection.trySend(encode({ version: 1, id }))
+    } catch {
+      // It has sent us away at once; its answer, or the end, tells that.
+    }
   })
 }
 

@@ -1,6 +1,6 @@
-import { readlinkSync } from 'node:fs'
-import { closeFd, type Connection, pidfdOpen, pidfdPid } from '@sdbridge/syscalls'
+import type { Connection } from '@sdbridge/syscalls'
 import { cgroupsOf, unitOfCgroup } from '../cgroups/process-cgroups.js'
+import { whyNotTrusted } from './peer-process.js'
 
 /** Who may ask for the descriptors of a unit. */
 export interface AskerRule {
@@ -11,47 +11,33 @@ export interface AskerRule {
 }
 
 /**
- * Judges who is at the other end of a connection. That it is root proves nothing: a container may have the socket in a mount, and be
- * root. So it must be a process of this host, and of an engine or of the unit itself, in no group below, where containers are. What
- * is read of it counts for as long as a pidfd shows that it has not ended.
+ * Judges who asks: it must be a process of an engine or of the unit itself, in no group below, where containers are. A container whose
+ * root may move itself among the host's groups, and is in the host's pid namespace, is the host's root, against whom nothing helps.
  *
  * @returns Why it may not ask; `undefined` if it may.
  */
 export function whyNot(connection: Connection, rule: AskerRule): string | undefined {
-  const { pid, uid } = connection.peer
-  if (pid === 0) return 'it is no process that this host shows'
-  let pidfd: number | undefined
-  try {
-    // Before Linux 6.5 only its number tells; it is held from here on.
-    pidfd = connection.peerPidfd() ?? pidfdOpen(pid)
-    const reason = judge(pid, uid, rule)
-    return reason ?? (pidfdPid(pidfd) === pid ? undefined : `process ${pid} has ended`)
-  } catch (error) {
-    return `process ${pid} cannot be examined: ${(error as Error).message}`
-  } finally {
-    if (pidfd !== undefined) closeFd(pidfd)
-  }
+  return whyNotTrusted(connection, (pid) => judge(pid, rule))
 }
 
-function judge(
-  pid: number,
-  uid: number,
-  { unitCgroup, engineUnits }: AskerRule,
-): string | undefined {
-  if (uid !== 0 && uid !== process.geteuid!()) return `process ${pid} is of another user, ${uid}`
-  for (const namespace of ['pid', 'user']) {
-    if (namespaceOf(String(pid), namespace) !== namespaceOf('self', namespace))
-      return `process ${pid} is in another ${namespace} namespace`
-  }
+function judge(pid: number, rule: AskerRule): string | undefined {
   const cgroups = cgroupsOf(String(pid))
-  if (cgroups.some((each) => isOfUnit(each, unitCgroup) || isOfEngine(each, engineUnits)))
-    return undefined
-  const expected = [unitCgroup, ...engineUnits].filter((each) => each !== undefined)
+  if (isAllowed(cgroups, rule)) return undefined
+  const expected = [rule.unitCgroup, ...rule.engineUnits].filter((each) => each !== undefined)
   return `process ${pid} is in the cgroup ${cgroups.join(', ') || 'of nothing'}: expected that of ${expected.join(', ')}`
 }
 
-function namespaceOf(pid: string, name: string): string {
-  return readlinkSync(`/proc/${pid}/ns/${name}`)
+/**
+ * Whether a process in these groups, one of each hierarchy, may ask. There are two where systemd has one beside version 1; a container can
+ * be in its own group in one of them, and in the root, which tells nothing, or where its runtime is, in the other.
+ */
+export function isAllowed(
+  cgroups: readonly string[],
+  { unitCgroup, engineUnits }: AskerRule,
+): boolean {
+  const isOurs = (each: string): boolean =>
+    isOfUnit(each, unitCgroup) || isOfEngine(each, engineUnits)
+  return cgroups.some(isOurs) && cgroups.every((each) => each === '/' || isOurs(each))
 }
 
 // Where the bridge makes room for a container, it is in a group of its own; the container's is beside it.

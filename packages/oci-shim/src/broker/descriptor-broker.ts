@@ -1,13 +1,13 @@
 import { timingSafeEqual } from 'node:crypto'
+import { chmodSync } from 'node:fs'
 import {
   bindSocket,
   closeForeignFds,
   type Connection,
   ConnectionListener,
-  type ReceivedMessage,
 } from '@sdbridge/syscalls'
 import { type AskerRule, whyNot } from './asker.js'
-import { type Answer, decodeQuestion, encode, MOST_IN_PACKET } from './broker-message.js'
+import { decodeQuestion, encode, MOST_IN_PACKET } from './broker-message.js'
 
 export interface BrokerOptions {
   /** Where to listen: in a directory of ours, 0700. */
@@ -17,13 +17,15 @@ export interface BrokerOptions {
   readonly rule: AskerRule
   readonly fds: readonly number[]
   readonly names: readonly string[]
-  /** The descriptors have been handed over, once and for all. */
+  /** The descriptors have been handed over, once and for all: nobody is listened to any more. */
   readonly onHandedOver: () => void
   /** Somebody was refused. */
   readonly onRefused: (reason: string) => void
 }
 
 const MOST_CONNECTIONS = 16
+/** Whoever is refused may come again, and the log is the operator's. */
+const MOST_TOLD = 20
 const QUESTION_MS = 10_000
 const QUESTION_BYTES = 4096
 
@@ -35,13 +37,14 @@ export class DescriptorBroker {
   readonly #options: BrokerOptions
   readonly #listener: ConnectionListener
   readonly #connections = new Set<Connection>()
-  #isOver = false
+  #refusals = 0
 
   /** @throws SystemError if it cannot listen. */
   constructor(options: BrokerOptions) {
     this.#options = options
     const address = { family: 'unix', path: options.path } as const
     const fd = bindSocket({ type: 'seqpacket', address, backlog: MOST_CONNECTIONS })
+    chmodSync(options.path, 0o600)
     this.#listener = new ConnectionListener(fd, {
       onConnection: (connection) => this.#take(connection),
       onError: (error) => options.onRefused(error.message),
@@ -51,13 +54,18 @@ export class DescriptorBroker {
 
   /** Ends it; the descriptors stay the caller's. */
   close(): void {
-    this.#isOver = true
     this.#listener.close()
     for (const connection of this.#connections) connection.close()
     this.#connections.clear()
   }
 
+  // Whoever may not ask is sent away at once, so that it takes up no room.
   #take(connection: Connection): void {
+    const reason = whyNot(connection, this.#options.rule)
+    if (reason !== undefined) {
+      this.#refuse(connection, reason)
+      return connection.close()
+    }
     if (this.#connections.size >= MOST_CONNECTIONS) return connection.close()
     this.#connections.add(connection)
     const timer = setTimeout(() => this.#end(connection), QUESTION_MS).unref()
@@ -67,42 +75,43 @@ export class DescriptorBroker {
     }
     connection.receive({
       maxBytes: QUESTION_BYTES,
-      onMessages: ([message, ...others]) => {
-        for (const { fds } of others) closeForeignFds(fds)
-        clearTimeout(timer)
-        if (message !== undefined && this.#connections.has(connection))
-          this.#hear(connection, message)
-        this.#end(connection)
+      onMessages: (messages) => {
+        for (const { fds } of messages) closeForeignFds(fds)
+        if (this.#connections.has(connection)) this.#hear(connection, messages[0]!.data)
+        over()
       },
       onEnd: over,
       onError: over,
     })
   }
 
-  #hear(connection: Connection, message: ReceivedMessage): void {
-    closeForeignFds(message.fds)
-    const reason = whyNot(connection, this.#options.rule) ?? this.#mistakeIn(message.data)
-    if (reason !== undefined) {
-      this.#options.onRefused(reason)
-      trySend(connection, { version: 1, error: reason })
-      return
+  #hear(connection: Connection, question: Buffer): void {
+    const mistake = this.#mistakeIn(question)
+    if (mistake !== undefined) this.#refuse(connection, mistake)
+    else if (this.#handOver(connection)) {
+      this.close()
+      this.#options.onHandedOver()
     }
-    this.#isOver = true
-    if (!this.#handOver(connection)) {
-      this.#isOver = false
-      return
-    }
-    this.#options.onHandedOver()
   }
 
   #mistakeIn(data: Buffer): string | undefined {
-    if (this.#isOver) return 'they have been handed over already'
     try {
       const { id } = decodeQuestion(data)
       const isRight = timingSafeEqual(Buffer.from(id), Buffer.from(this.#options.id))
       return isRight ? undefined : 'its id is that of another start'
     } catch (error) {
       return (error as Error).message
+    }
+  }
+
+  #refuse(connection: Connection, reason: string): void {
+    this.#refusals += 1
+    if (this.#refusals <= MOST_TOLD) this.#options.onRefused(reason)
+    if (this.#refusals === MOST_TOLD) this.#options.onRefused('more of them are not told of')
+    try {
+      connection.trySend(encode({ version: 1, error: reason }))
+    } catch {
+      // It has gone.
     }
   }
 
@@ -124,13 +133,5 @@ export class DescriptorBroker {
 
   #end(connection: Connection): void {
     if (this.#connections.delete(connection)) connection.close()
-  }
-}
-
-function trySend(connection: Connection, answer: Answer): void {
-  try {
-    connection.trySend(encode(answer))
-  } catch {
-    // It has gone.
   }
 }

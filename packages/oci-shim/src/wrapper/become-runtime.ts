@@ -1,5 +1,4 @@
-import { readdirSync } from 'node:fs'
-import { execve, isCloexec } from '@sdbridge/syscalls'
+import { execve } from '@sdbridge/syscalls'
 import { askForDescriptors, type Descriptors } from '../broker/ask-for-descriptors.js'
 import { REQUEST_VARIABLE } from '../engines/descriptor-request.js'
 import { configFileOf, readBundle } from '../runtime/bundle.js'
@@ -8,7 +7,7 @@ import { replaceFile } from '../runtime/replace-file.js'
 import { containerRequest } from './container-request.js'
 import { parseRuntimeCall, type RuntimeCall } from './runtime-call.js'
 import { tellRuntimeError } from './runtime-error.js'
-import { environmentForRuntime } from './runtime-environment.js'
+import { environmentForRuntime, inheritedFds } from './runtime-environment.js'
 
 /**
  * Becomes the low-level runtime, in the same process, with the descriptors that a container asks for, of which its configuration then
@@ -25,7 +24,7 @@ export async function becomeRuntime(lowLevel: string, args: readonly string[]): 
     const count = descriptors.fds.length
     return execve(lowLevel, args, {
       env: environmentForRuntime(process.env, count),
-      fds: placesOf(call, descriptors),
+      fds: placesOf(call, args, descriptors),
     })
   } catch (error) {
     tellRuntimeError(call, (error as Error).message)
@@ -43,7 +42,8 @@ async function descriptorsFor({ verb, bundle, config: file }: RuntimeCall): Prom
     throw new Error(
       'a container that is restored has the sockets of its checkpoint, and gets none of its unit: start it anew',
     )
-  if (process.env['LISTEN_FDS'] !== undefined)
+  // What is meant for another process is nobody's.
+  if (process.env['LISTEN_PID'] === String(process.pid))
     throw new Error(
       'expected the sockets of the unit from one side, found LISTEN_FDS as well: leave the one or the other out',
     )
@@ -53,33 +53,25 @@ async function descriptorsFor({ verb, bundle, config: file }: RuntimeCall): Prom
   return descriptors
 }
 
-/** Where each descriptor is to be: runc and crun take those of LISTEN_FDS first, and those of --preserve-fds behind them. */
-function placesOf({ preservedFds }: RuntimeCall, { fds }: Descriptors): Record<number, number> {
+/**
+ * Where each descriptor is to be: runc and crun take those of LISTEN_FDS first, and those of --preserve-fds behind them. Of others they know
+ * only what their command line names; one whose place is taken is left out, such as the shim of containerd lets slip at 3.
+ */
+function placesOf(
+  { preservedFds }: RuntimeCall,
+  args: readonly string[],
+  { fds }: Descriptors,
+): Record<number, number> {
   const places: Record<number, number> = {}
-  for (const fd of inherited(fds)) {
-    const isPreserved = fd < 3 + preservedFds
-    const place = isPreserved ? fd + fds.length : fd
-    if (!isPreserved && place < 3 + fds.length + preservedFds)
+  const end = 3 + fds.length + preservedFds
+  for (const fd of inheritedFds(process.env)) {
+    if (fd < 3 + preservedFds) places[fd + fds.length] = fd
+    else if (fd >= end) places[fd] = fd
+    else if (args.some((each) => each.endsWith(`/fd/${fd}`)))
       throw new Error(
-        `expected the numbers from 3 on to be free for the ${fds.length} descriptor(s) of the unit, found ${fd} open: whoever calls the runtime must close it`,
+        `expected the numbers from 3 on to be free for the ${fds.length} descriptor(s) of the unit, found /fd/${fd} on the command line: whoever calls the runtime must take another`,
       )
-    places[place] = fd
   }
   for (const [index, fd] of fds.entries()) places[3 + index] = fd
   return places
-}
-
-// All of Node's own, and those of the unit that have just come, are close-on-exec.
-function inherited(fds: readonly number[]): number[] {
-  const numbers = readdirSync('/proc/self/fd').map(Number)
-  return numbers.filter((fd) => fd > 2 && !fds.includes(fd) && isInherited(fd))
-}
-
-function isInherited(fd: number): boolean {
-  try {
-    return !isCloexec(fd)
-  } catch {
-    // The one by which the list was read.
-    return false
-  }
 }

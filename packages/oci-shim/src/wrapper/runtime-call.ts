@@ -49,8 +49,9 @@ export function parseRuntimeCall(lowLevel: string, args: readonly string[]): Run
   const options = syntax === undefined ? [] : parseOptions(words, syntax).options
   return {
     verb,
-    bundle: valueOf(options, 'bundle') ?? '.',
-    config: valueOf(options, 'config'),
+    // An empty one is none.
+    bundle: valueOf(options, 'bundle') || '.',
+    config: (syntax?.values.has('config') && valueOf(options, 'config')) || undefined,
     log: valueOf(globals, 'log'),
     logsJson: valueOf(globals, 'log-format') === 'json',
     preservedFds: Number(valueOf(options, 'preserve-fds') ?? 0) || 0,

@@ -14,7 +14,9 @@ export function tellRuntimeError(
   const text = `time=${JSON.stringify(time)} level=error msg=${JSON.stringify(msg)}\n`
   const line = logsJson ? `${JSON.stringify({ level: 'error', msg, time })}\n` : text
   attempt(() => writeSync(2, text))
-  if (log !== undefined && log !== '') attempt(() => appendFileSync(log, line))
+  const file = log?.replace(/^file:/, '')
+  // crun logs to the journal, too, where no engine looks for it.
+  if (file && !/^(?:journald|syslog):/.test(file)) attempt(() => appendFileSync(file, line))
 }
 
 // Whatever goes wrong here, the exit status says that there is no container.
