@@ -5,6 +5,7 @@ import type { ContainerHost } from './containers/container-host.js'
 import type { EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
 import { TELLS_ENDING, waitForEnding } from './containers/ending.js'
+import { startAndStop } from './containers/start-and-stop.js'
 
 const ELSEWHERE = '/run/elsewhere'
 
@@ -14,7 +15,7 @@ describeContainers('SIGKILL', (scenario) => {
       settings: TELLS_ENDING,
     })
     const payload = await service.startReady()
-    await host.machine.run('kill', ['-KILL', await mainPid(service)])
+    await host.machine.run('kill', ['-KILL', await service.mainPid()])
     // Not only is the unit over: so is the payload.
     await payload.ended
     await service.waitFor({ ActiveState: 'failed', Result: 'signal' })
@@ -32,7 +33,7 @@ describeContainers('SIGKILL', (scenario) => {
       })
       const payload = await service.startReady()
       const [id = ''] = await containersOf(host, service)
-      await host.machine.run('kill', ['-KILL', await mainPid(service)])
+      await host.machine.run('kill', ['-KILL', await service.mainPid()])
       await payload.ended
       await service.waitFor({ ActiveState: 'failed', Result: 'signal' })
       expect(await containersOf(host, service)).toEqual([id])
@@ -62,7 +63,7 @@ describeContainers('SIGKILL', (scenario) => {
         settings: `KillMode=process\n${TELLS_ENDING}`,
       })
       const payload = await service.startReady()
-      await host.machine.run('kill', ['-KILL', await mainPid(service)])
+      await host.machine.run('kill', ['-KILL', await service.mainPid()])
       await payload.ended
       await service.waitFor({ ActiveState: 'failed', Result: 'signal' })
       await startAndStop(service)
@@ -99,7 +100,7 @@ describeContainers('SIGKILL', (scenario) => {
     await host.machine.run('pkill', [
       '-KILL',
       '--parent',
-      await mainPid(service),
+      await service.mainPid(),
       '--exact',
       engine,
     ])
@@ -193,7 +194,7 @@ describeContainers('a container whose unit looks for it elsewhere', (scenario) =
         })
         const payload = await service.startReady()
         const before = await containersOf(host, service)
-        await host.machine.run('kill', ['-KILL', await mainPid(service)])
+        await host.machine.run('kill', ['-KILL', await service.mainPid()])
         await service.waitFor({ ActiveState: 'failed', Result: 'signal' })
         // The engine knows nothing of it.
         expect(await payload.environment()).toHaveProperty('NOTIFY_SOCKET')
@@ -259,22 +260,6 @@ async function containersOf(
 
 function directoryOf({ unit }: BridgedService): string {
   return `/run/sdbridge/${unit}`
-}
-
-async function mainPid(service: BridgedService): Promise<string> {
-  const { MainPID = '' } = await service.show('MainPID')
-  expect(MainPID).not.toBe('0')
-  return MainPID
-}
-
-/** As if nothing had been. */
-async function startAndStop(service: BridgedService, endings = 1): Promise<void> {
-  const payload = await service.startReady()
-  await payload.send('STATUS=back again')
-  await service.waitFor({ StatusText: 'back again' })
-  await service.systemctl('stop')
-  await payload.ended
-  await waitForEnding(service, 'success exited 0', endings)
 }
 
 function isRuntime(engine: EngineName): boolean {

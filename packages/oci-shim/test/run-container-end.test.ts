@@ -2,15 +2,18 @@ import { expect, test } from 'vitest'
 import { scriptedEngine } from './run/scripted-engine.js'
 import { BridgedUnit } from './run/unit.js'
 
-// Podman's part is played: the real one fails a start in this way for want of what a test has no business to take from it.
+// Podman's part is played: the real one does such things for want of what a test has no business to take from it.
+const ID = '0'.repeat(64)
+const TELL_ID = `while [ "$1" != --cidfile ]; do shift; done
+    printf ${ID} >"$2"`
+
 test('a container that was created and could not be started is a failure, also where its engine has an exit code', async () => {
   const { file } = scriptedEngine(
     'podman',
     `case "$1" in
   info) echo '{"host":{}}' ;;
   run)
-    while [ "$1" != --cidfile ]; do shift; done
-    printf ${'0'.repeat(64)} >"$2"
+    ${TELL_ID}
     echo 'the start has failed' >&2
     exit 125
     ;;
@@ -28,3 +31,29 @@ esac`,
   await unit.failsToStart()
   expect(await unit.ended).toEqual([125, null])
 })
+
+test('a container of which podman does not know that it has ended, nor how: its client and conmon were killed', async () => {
+  const { file } = scriptedEngine(
+    'podman',
+    `case "$1" in
+  info) echo '{"host":{}}' ;;
+  run)
+    ${TELL_ID}
+    sleep 2 >/dev/null 2>&1 &
+    echo $! >"$directory/pid"
+    kill -KILL $$
+    ;;
+  container)
+    if [ "$3" != ${ID} ]; then echo 'Error: no such container "web"' >&2; exit 125; fi
+    echo "[{\\"State\\":{\\"Status\\":\\"running\\",\\"Pid\\":$(cat "$directory/pid")}}]"
+    ;;
+  wait)
+    echo 'Error: no such exit code' >&2
+    exit 125
+    ;;
+esac`,
+  )
+  const unit = new BridgedUnit([file, 'run', '--name', 'web', 'image'])
+  await unit.failsToStart()
+  expect(await unit.ended).toEqual([null, 'SIGKILL'])
+}, 30_000)

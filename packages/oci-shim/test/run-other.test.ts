@@ -4,9 +4,8 @@ import { existsSync, readdirSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect } from 'node:net'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
-import { DatagramSocket, RECORD_START_STATE, signalNumber } from '@sdbridge/syscalls'
-import { describe, expect, onTestFinished, test, vi } from 'vitest'
+import { RECORD_START_STATE, signalNumber } from '@sdbridge/syscalls'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { payload } from './run/bundle.js'
@@ -21,30 +20,6 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     expect(unit.notifications).toEqual([{ status: 'up', ready: true }])
     expect(unit.output).toContain('starts no container that sdbridge knows how to bridge')
     leavesNothing(unit)
-  })
-
-  test('what waits for a busy manager when it ends is not lost', async () => {
-    const manager = new DatagramSocket('unix')
-    onTestFinished(() => manager.close())
-    const address = { family: 'unix', path: join(temporaryDirectory(), 'manager') } as const
-    manager.bind(address)
-    // More than the kernel keeps for a receiver that does not read (net.unix.max_dgram_qlen).
-    const texts = Array.from({ length: 100 }, (_, index) => `X_NUMBER=${index}`)
-    const command = ['run', '--', ...payload(...texts.map((each) => `send:${each}`), 'pid')]
-    const env = { ...ENVIRONMENT, NOTIFY_SOCKET: address.path }
-    const bridge = spawn(process.execPath, [SDBRIDGE, ...command], { env, stdio: 'pipe' })
-    const ended = once(bridge, 'exit')
-    const [pid] = (await once(bridge.stdout.setEncoding('utf8'), 'data')) as [string]
-    await vi.waitFor(() => expect(existsSync(`/proc/${pid.trim()}`)).toBe(false))
-    // A bridge that did not wait would have ended by then.
-    await delay(500)
-    const received: string[] = []
-    manager.receive({
-      onMessages: (batch) => received.push(...batch.map(({ data }) => String(data))),
-      onError: (error) => received.push(error.message),
-    })
-    expect(await ended).toEqual([0, null])
-    await vi.waitFor(() => expect(received).toEqual(texts))
   })
 
   test('paths of the bridge stand where the command line wants them', async () => {

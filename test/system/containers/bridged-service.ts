@@ -119,6 +119,13 @@ ${options.settings ?? ''}
     return this.host.machine.show(this.unit, ...properties)
   }
 
+  /** Of the bridge. */
+  async mainPid(): Promise<string> {
+    const { MainPID = '0' } = await this.show('MainPID')
+    if (MainPID === '0') throw new Error(`${this.unit} has no main process`)
+    return MainPID
+  }
+
   waitFor(expected: Record<string, string>): Promise<void> {
     return this.host.machine.waitFor(this.unit, expected, { timeoutMs: LONGEST_WAIT_MS })
   }

@@ -75,7 +75,7 @@ const BELONGS = [
   /^file: \/run\/systemd\//,
   /^file: \/run\/dbus\//,
   /^file: \/run\/(containers|libpod|crun\/\.)/,
-  /^file: \/run\/(docker|containerd)\/(containerd|s)\b/,
+  /^file: \/run\/(docker|containerd)\/(containerd|libnetwork|s)\b/,
   /^(mount|file|cgroup): \/run\/(credentials|user)\b/,
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice$/,
   // podman makes itself at home wherever it is called, and tests call it in here.

@@ -39,8 +39,19 @@ export interface SendOptions {
   address?: string
 }
 
+/** How far a stream of numbered messages has come. */
+export interface StreamProgress {
+  /** The last number that was sent. */
+  sent: number
+  /** The last number in front of the last barrier that was released. */
+  released: number
+  /** Why it has ended before it was to. */
+  error?: string
+}
+
 interface Answer {
   id?: number
+  stream?: Partial<StreamProgress>
   value?: unknown
   error?: string
   code?: string
@@ -61,6 +72,8 @@ export class Payload {
   readonly uid: number
   /** Which signals it got so far. */
   readonly signals: string[] = []
+  /** What `startStream()` has led to so far, as the payload tells it. */
+  readonly stream: StreamProgress = { sent: 0, released: 0 }
   /** Resolves when it has ended. */
   readonly ended: Promise<unknown>
 
@@ -104,6 +117,16 @@ export class Payload {
   /** Sends so many times, or until the socket is full, and tells how often it did. */
   floodUntilFull(text: string, most: number): Promise<number> {
     return this.#call('flood_until_full', { text, most })
+  }
+
+  /** Sends numbered messages from now on: see payload/stream.py. */
+  async startStream({ pauseMs = 1 } = {}): Promise<void> {
+    await this.#call('start_stream', { pause_ms: pauseMs })
+  }
+
+  /** Ends it with a barrier, which is waited for; resolves with the last number. */
+  finishStream(): Promise<number> {
+    return this.#call('finish_stream')
   }
 
   async openMemory(name: string, content: string): Promise<void> {
@@ -226,7 +249,8 @@ export class Payload {
   }
 
   /** For what reads the connection. */
-  take({ id, value, error, code, signal }: Answer): void {
+  take({ id, value, error, code, signal, stream }: Answer): void {
+    Object.assign(this.stream, stream)
     if (signal !== undefined) this.signals.push(signal)
     if (id === undefined) return
     const pending = this.#pending.get(id)

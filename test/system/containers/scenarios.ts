@@ -57,6 +57,7 @@ export const SCENARIOS = {
     except: { docker: 'with `sdbridge runtime`, a later issue; that it is refused is tested' },
   },
   S30: { title: 'a thousand messages with descriptors, and nothing left behind' },
+  stream: { title: 'a stream of numbered messages, in the middle of which something is killed' },
   logs: { title: "standard output and error are the unit's" },
   stop: { title: "the engine's stop: STOPSIGNAL, KillMode=, TimeoutStopSec=" },
   end: { title: 'exit status and death by signal' },
@@ -69,8 +70,18 @@ export const SCENARIOS = {
     },
   },
   others: { title: 'programs that are not ours: C, redis, haproxy, systemd-notify, node' },
+  systemd: { title: 'systemd as a container’s first process' },
+  'systemd-store': {
+    title: 'what the units of systemd in a container store is back in the next one',
+    except: {
+      docker:
+        'its descriptors come back with `sdbridge runtime`, a later issue; that none are taken is tested',
+      'runc on host': 'systemd passes them on from 261',
+    },
+  },
   own: { title: "no container is touched but the unit's own" },
   doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
+  hostile: { title: 'a payload that means harm: the bridge, the manager and the neighbours go on' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 

@@ -68,14 +68,18 @@ export class ContainerEnd {
       if (container?.wait === undefined) return undefined
       // Of one that does not answer, a client that follows the logs would write as much into them.
       const inspection = await runCommand(container.inspect, env, Infinity)
-      if (inspection.code === 0 && readInspected(inspection.stdout).isUnstarted) {
+      const { isUnstarted, pid } = readInspected(inspection.stdout)
+      if (inspection.code === 0 && isUnstarted) {
         // To wait for such a one is no failure to an engine, and its exit code is 0.
         if (pauseMs > START_PAUSE_MS) return 'unstarted'
       } else if (inspection.code === 0) {
+        const isGone = hasEnded(pid)
         await this.#followLogs(container)
         const { code, stdout } = await runCommand(container.wait, env, Infinity)
         const exitCode = /^\d+$/m.exec(stdout)?.[0]
         if (code === 0 && exitCode !== undefined) return Number(exitCode)
+        // To podman it runs for ever if conmon, which was to tell of its end, was killed before.
+        if (isGone) return undefined
       } else if (isNone(inspection.reason)) return undefined
       await delay(pauseMs)
     }
@@ -102,6 +106,16 @@ export class ContainerEnd {
     if (logs === undefined) return
     await Promise.race([logs.ended, delay(LAST_LOGS_MS, undefined, { ref: false })])
     if (!logs.hasEnded) logs.kill('SIGKILL')
+  }
+}
+
+function hasEnded(pid: number | undefined): boolean {
+  if (pid === undefined || pid === 0) return false
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
   }
 }
 

@@ -8,6 +8,8 @@ export interface InspectedContainer {
   readonly unit: string | undefined
   /** Whether it was created and nothing of it was ever started, by docker, nerdctl and podman. */
   readonly isUnstarted: boolean
+  /** Of its first process on this host, by docker, nerdctl and podman; 0 if it has none. */
+  readonly pid: number | undefined
   /** By runc and crun. */
   readonly bundle: string | undefined
 }
@@ -19,13 +21,14 @@ export function readInspected(text: string): InspectedContainer {
     id: facts?.Id,
     unit: facts?.Config?.Labels?.[UNIT_LABEL] ?? facts?.annotations?.[UNIT_LABEL],
     isUnstarted: /^(?:created|configured|initialized)$/.test(facts?.State?.Status ?? ''),
+    pid: facts?.State?.Pid,
     bundle: facts?.bundle,
   }
 }
 
 interface Inspected {
   Id?: string
-  State?: { Status?: string }
+  State?: { Status?: string; Pid?: number }
   Config?: { Labels?: Record<string, string> }
   annotations?: Record<string, string>
   bundle?: string

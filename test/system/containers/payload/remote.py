@@ -15,7 +15,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
+
+# Next to this file nothing is to be left.
+sys.dont_write_bytecode = True
+from stream import Stream
 
 # As the first process of a container it gets no signal that it does not ask for.
 SIGNALS = ["SIGTERM", "SIGQUIT", "SIGINT", "SIGHUP", "SIGUSR2", "SIGABRT", "SIGRTMIN+3"]
@@ -27,6 +32,8 @@ class Remote:
         self.barriers = {}
         self.receiver = None
         self.outlived = []
+        self.stream = None
+        self.telling = threading.RLock()
         self.test = socket.socket(socket.AF_UNIX)
         self.test.connect(address)
         self.tell({"name": name, "pid": os.getpid(), "uid": os.getuid()})
@@ -45,7 +52,9 @@ class Remote:
                 self.tell({"id": request["id"], "error": text, "code": errno.errorcode.get(code)})
 
     def tell(self, message):
-        self.test.sendall(json.dumps(message).encode() + b"\n")
+        line = json.dumps(message).encode() + b"\n"
+        with self.telling:
+            self.test.sendall(line)
 
     def take_signal(self, number, _frame):
         name = next(name for name in SIGNALS if number_of(name) == number)
@@ -63,13 +72,16 @@ class Remote:
             sender.connect(socket_address(address or os.environ["NOTIFY_SOCKET"]))
             fds = array.array("i", [self.files[name] for name in files])
             control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if files else []
-            for _ in range(count):
-                sender.sendmsg([text.encode("latin-1")], control)
-        if close:
-            for name in files:
-                os.close(self.files.pop(name))
+            try:
+                for _ in range(count):
+                    sender.sendmsg([text.encode("latin-1")], control)
+            finally:
+                for name in files if close else []:
+                    os.close(self.files.pop(name))
 
     def send_barrier(self, name, text):
+        if name in self.barriers:
+            os.close(self.barriers[name])
         read_end, write_end = os.pipe()
         self.files["barrier"] = write_end
         self.barriers[name] = read_end
@@ -92,6 +104,13 @@ class Remote:
                 except BlockingIOError:
                     return count
             return most
+
+    def start_stream(self, pause_ms):
+        self.stream = Stream(self.tell, pause_ms)
+        self.stream.start()
+
+    def finish_stream(self):
+        return self.stream.finish()
 
     # Descriptors.
 
