@@ -9,7 +9,7 @@ set -euo pipefail
 
 main() {
   local folder=$1 files
-  files=(/usr/lib/systemd/systemd{,-shutdown} /usr/bin/systemctl /usr/bin/systemd-notify /payload/remote.py)
+  files=(/usr/lib/systemd/systemd{,-shutdown} /usr/bin/systemctl /usr/bin/systemd-notify /payload/{remote,stream}.py)
   # Of newer versions, which load libmount and cannot read what is mounted without.
   for file in /usr/lib/systemd/systemd-executor /usr/lib/*-linux-gnu/libmount.so.1; do
     [ ! -e "$file" ] || files+=("$file")
