@@ -20,8 +20,11 @@ const IN_SOCKET = 512 + 1
 const AT_ONCE = 64
 /** What waits in the bridge while the manager reads nothing: it reads on until 512 or more wait. */
 const IN_BRIDGE = 512 + AT_ONCE - 1
-/** At least so many wait then: in the manager's socket, in the bridge, and in the container socket. */
-const IN_ALL = IN_SOCKET + 512 + IN_SOCKET
+/**
+ * At least so many wait then: in the container socket, and in the bridge, which keeps 512 descriptors at most. The manager's socket gets
+ * no more than what is in front of the stream's second barrier.
+ */
+const IN_ALL = IN_SOCKET + 128
 
 const SETTINGS = `FileDescriptorStoreMax=10000\n${TELLS_ENDING}`
 
