@@ -12,11 +12,12 @@ const BENCH = fileURLToPath(new URL('bench/bench.js', import.meta.url))
 test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 }, () => {
   const directory = temporaryDirectory()
   const json = join(directory, 'report.json')
-  const options = ['--rounds', '1', '--count', '1000', '--no-rivals', '--json', json]
+  const few = ['--rounds', '1', '--count', '1000', '--settle', '1', '--no-rivals', '--no-engines']
+  const options = [...few, '--json', json]
   const table = execFileSync(process.execPath, [BENCH, ...options], {
     encoding: 'utf8',
     env: { ...process.env, TMPDIR: directory },
-    stdio: ['ignore', 'pipe', 'ignore'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   expect(table).toContain('notify({ watchdog: true })')
   expect(readdirSync(directory)).toEqual(['report.json'])
@@ -30,6 +31,15 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 
     'serve',
     'import',
     'memory',
+    'launch runc',
+    'launch crun',
+    'launch docker',
+    'launch podman',
+    'forward',
+    'forward-100',
+    'latency-1',
+    'latency-100',
+    'latency-1000',
   ])
   const arrived = Object.fromEntries(
     comparisons
@@ -46,4 +56,14 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 
     'flood: notify({ watchdog: true }), each awaited': 1,
     'flood: DatagramSocket.trySend()': 1,
   })
+  for (const relay of ['C: recvmsg(), sendto()', 'sdbridge run']) {
+    const measured = comparisons.flatMap(({ name, results }) =>
+      results.filter(({ title, cpu }) => title === relay && cpu !== 0).map(() => name),
+    )
+    expect(measured).toEqual(['forward', 'forward-100', 'latency-1', 'latency-100', 'latency-1000'])
+  }
+  const latencies = comparisons.find(({ name }) => name === 'latency-1000')?.results ?? []
+  expect(latencies.map(({ title, late = 0, added = 0 }) => [title, late > 0, added > 0])).toEqual(
+    latencies.map(({ title }) => [title, true, title !== 'no relay']),
+  )
 })

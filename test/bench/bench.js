@@ -1,6 +1,7 @@
 // How much of what C reaches is left in JavaScript, beside libsystemd and other packages. Nothing is asserted.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { positiveInteger, readOptions, refuse } from '../support/options.js'
+import { EngineMachine } from './engine-machine.js'
 import { groups } from './groups.js'
 import { busyMachine, describeMachine } from './machine.js'
 import { handedOver, runAsUnderSystemd } from './network.js'
@@ -28,8 +29,10 @@ const HELP = `pnpm bench [options]
 
   --rounds N    how often each contestant runs (11)
   --count N     how many messages it sends or receives in each run (50000)
+  --settle N    for how many seconds programs do nothing before their memory is measured (30)
   --only GROUP  ${Object.keys(groups).join(', ')}; may be given several times
   --no-rivals   leaves out the packages of npm, which are compiled and kept in ~/.cache/sdbridge
+  --no-engines  leaves out what is measured in a machine with container engines
   --json FILE   writes all numbers
   --write       writes docs/benchmarks.md; with --only, the tables of other groups stay as they are
 
@@ -39,13 +42,16 @@ It needs a C compiler. As root it measures with queues as long as under systemd.
 const values = readOptions(HELP, {
   rounds: { type: 'string', default: '11' },
   count: { type: 'string', default: '50000' },
+  settle: { type: 'string', default: '30' },
   only: { type: 'string', multiple: true, default: Object.keys(groups) },
   'no-rivals': { type: 'boolean', default: false },
+  'no-engines': { type: 'boolean', default: false },
   json: { type: 'string' },
   write: { type: 'boolean', default: false },
 })
 const rounds = positiveInteger(values.rounds, '--rounds')
 const count = positiveInteger(values.count, '--count')
+const settleMs = positiveInteger(values.settle, '--settle') * 1000
 const wanted = values.only.map(
   (name) =>
     groups[name] ?? refuse(`--only ${name}: it must be one of ${Object.keys(groups).join(', ')}.`),
@@ -72,10 +78,16 @@ async function main() {
     missing: Object.entries(missing).map(([name, reason]) => `${name}: ${reason}`),
     comparisons: [],
   }
-  const setting = { workshop, count, rivals }
-  for (const makeGroup of wanted) {
-    report.comparisons.push(await compare(makeGroup(setting), rounds, tell))
+  const engines = new EngineMachine(values['no-engines'] ? '--no-engines' : undefined)
+  const setting = { workshop, engines, count, settleMs, rivals }
+  try {
+    for (const group of wanted.flatMap((makeGroups) => makeGroups(setting))) {
+      report.comparisons.push(await compare(group, rounds, tell))
+    }
+  } finally {
+    await engines.halt()
   }
+  if (engines.reason !== undefined) report.missing.push(`container engines: ${engines.reason}`)
   for (const comparison of report.comparisons) process.stdout.write(`\n${textTable(comparison)}`)
   for (const sentence of report.missing) process.stdout.write(`\nnot here: ${sentence}\n`)
   if (values.json !== undefined) {
@@ -83,7 +95,8 @@ async function main() {
   }
   if (values.write) {
     const { markdownOf } = await import('./markdown.js')
-    const order = Object.values(groups).map((makeGroup) => makeGroup(setting).title)
+    const all = Object.values(groups).flatMap((makeGroups) => makeGroups(setting))
+    const order = all.map(({ title }) => title)
     writeFileSync(DOCUMENT, await markdownOf(report, readFileSync(DOCUMENT, 'utf8'), order))
   }
 }

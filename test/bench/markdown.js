@@ -29,7 +29,7 @@ export async function markdownOf(
     'these tables on any machine; only ratios of one run mean anything.',
     '',
     '- A ratio of 1 is as fast as the first row of its table, 0.5 takes twice the time. Higher is better. "× libsystemd" is',
-    '  the same beside sd_notify() in C.',
+    '  the same beside sd_notify() in C, "× socat" beside socat, "× relay" beside the relay in C.',
     `- The contestants run in turns, ${options.rounds} times, each in a process of its own that warms up first, with`,
     `  ${options.count.toLocaleString('en')} messages of ten bytes (\`WATCHDOG=1\`). The numbers are medians, with the quartiles beside them.`,
     '- "CPU ns" is the processor time of the process, all its threads and the kernel included, for a message.',

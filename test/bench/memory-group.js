@@ -1,39 +1,46 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
-import { dirname, join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import { bridgeWords, startNode } from './bridge.js'
 
 /** @typedef {import('./groups.js').Setting} Setting */
 
-const SDBRIDGE = join(
-  dirname(createRequire(import.meta.url).resolve('@sdbridge/oci-shim/package.json')),
-  'bin/sdbridge.js',
-)
 const IDLE = fileURLToPath(new URL('contestants/idle.js', import.meta.url))
 /** Pages that several processes share are counted in parts: one of many shows what one more costs. */
 const MANY = 8
-/** What a program does at its start is over then, and its memory is what it keeps. */
-const SETTLE_MS = 3000
 
 /** @param {Setting} setting @returns {import('./groups.js').Group} */
-export function memoryGroup({ workshop }) {
+export function memoryGroup({ workshop, engines, settleMs }) {
   const node = () => [IDLE]
-  const bridge = () => [SDBRIDGE, 'run', '--', workshop.peer, 'payload', '{notify-socket}', '0']
+  const bridge = () => bridgeWords(workshop)
+  /** @param {number} count @param {'Pss' | 'Rss'} field */
+  const contestants = (count, field) => {
+    /** @param {'conmon' | 'runc'} program */
+    const ofEngine = async (program) => {
+      const memory = await engines.memory(program, count, field)
+      return memory === undefined ? undefined : { time: memory }
+    }
+    const which = count === 1 ? 'alone' : `one of ${count}`
+    return [
+      { title: `node, ${which}`, run: () => measure(workshop, node, count, field, settleMs) },
+      {
+        title: `sdbridge run, ${which}`,
+        run: () => measure(workshop, bridge, count, field, settleMs),
+      },
+      { title: `conmon of podman, ${which}`, run: () => ofEngine('conmon') },
+      { title: `runc run, ${which}`, run: () => ofEngine('runc') },
+    ]
+  }
   return {
     name: 'memory',
     title: 'Memory: a bridge between a container and systemd',
     method:
-      '`sdbridge run` after the `READY=1` of its payload, which is another process and not counted; nothing happens. "One of ' +
+      '`sdbridge run` after the `READY=1` of its payload; conmon and `runc run` stay beside a container that waits, as the bridge does beside any. Payload and ' +
+      `container are not counted; nothing has happened for ${settleMs / 1000} seconds: within half a minute or so, V8 gives back what a start took. "One of ` +
       `${MANY}" is the proportional set size (Pss of /proc/PID/smaps_rollup) where ${MANY} run, what one more costs; "alone" the resident set size (Rss), in ` +
       'which the node binary counts as if nobody else used it.',
     unit: 'KiB',
-    contestants: [
-      { title: `node, one of ${MANY}`, run: () => measure(workshop, node, MANY, 'Pss') },
-      { title: `sdbridge run, one of ${MANY}`, run: () => measure(workshop, bridge, MANY, 'Pss') },
-      { title: 'node, alone', run: () => measure(workshop, node, 1, 'Rss') },
-      { title: 'sdbridge run, alone', run: () => measure(workshop, bridge, 1, 'Rss') },
-    ],
+    contestants: [...contestants(MANY, 'Pss'), ...contestants(1, 'Rss')],
   }
 }
 
@@ -42,21 +49,17 @@ export function memoryGroup({ workshop }) {
  * @param {() => string[]} words what node is given
  * @param {number} count how many run at once
  * @param {'Pss' | 'Rss'} field
+ * @param {number} settleMs after their start
  * @returns {Promise<import('./groups.js').Sample>} in KiB, of one of them
  */
-async function measure(workshop, words, count, field) {
+async function measure(workshop, words, count, field, settleMs) {
   const path = workshop.newSocketPath()
   const sink = await workshop.start(workshop.peer, ['sink', path, '0']).ready()
   const running = Array.from({ length: count }, () =>
-    // It tells an operator that this is no container.
-    workshop.start('sh', ['-c', 'exec "$@" 2>/dev/null', 'sh', process.execPath, ...words()], {
-      ...process.env,
-      NOTIFY_SOCKET: path,
-      RUNTIME_DIRECTORY: workshop.newFolder(),
-    }),
+    startNode(workshop, words(), path, workshop.newFolder()),
   )
   await Promise.all(running.map((each) => each.ready()))
-  await delay(SETTLE_MS)
+  await delay(settleMs)
   const sum = running.reduce((total, each) => total + memoryOf(each.pid, field), 0)
   for (const each of running) each.stop()
   await Promise.all(running.map((each) => each.end()))

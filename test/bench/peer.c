@@ -8,35 +8,37 @@
  *   peer sd_notify PATH COUNT PACE    sd_notify(3) of libsystemd
  *   peer receive PATH COUNT           receives with credentials and room for descriptors
  *   peer payload PATH 0               sends READY=1, and stays until SIGTERM
+ *   peer relay, crowd, stamp, collect see forwarding.c
  *
  * A receiver prints a line when it has its name. At the end comes one line of JSON: nanoseconds on the clock
  * and of the processor, and the number of messages; a sender has sent half as many more, to warm up, and a
  * receiver has received that. Exit code 77: there is no libsystemd. */
 #define _GNU_SOURCE
+#include "peer.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <sys/prctl.h>
 #include <sys/time.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
-enum { BURST = 200, PAUSE_NS = 2000000, WARM_UP = 2 /* one part in so many */ };
+enum { BURST = 200, PAUSE_NS = 2000000 };
 
 static const char message[] = "WATCHDOG=1";
 static volatile sig_atomic_t stopped;
 
-static void
+void
 die(const char *what) {
     perror(what);
     exit(1);
 }
 
-static long long
+long long
 clock_of(clockid_t clock) {
     struct timespec time;
     clock_gettime(clock, &time);
@@ -50,12 +52,12 @@ nap(long microseconds) {
 }
 
 /* Of all messages those after the warm-up were measured. */
-static void
+void
 report(long long wall, long long cpu, long measured, long messages) {
     printf("{\"wall\":%lld,\"cpu\":%lld,\"measured\":%ld,\"messages\":%ld}\n", wall, cpu, measured, messages);
 }
 
-static int
+int
 open_socket(const char *path, int (*use)(int, const struct sockaddr *, socklen_t)) {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
@@ -65,10 +67,9 @@ open_socket(const char *path, int (*use)(int, const struct sockaddr *, socklen_t
     return fd;
 }
 
-static int
-open_receiver(const char *path) {
-    /* A call that waits comes back now and then, to see whether it is time to stop. */
-    struct timeval patience = { 0, 50000 };
+int
+open_receiver(const char *path, long patience_us) {
+    struct timeval patience = { patience_us / 1000000, patience_us % 1000000 };
     int on = 1;
     int fd = open_socket(path, bind);
     setsockopt(fd, SOL_SOCKET, SO_PASSCRED, &on, sizeof on);
@@ -78,20 +79,15 @@ open_receiver(const char *path) {
     return fd;
 }
 
-/* Returns 1, or 0 if nothing is there. */
-static int
-take(int fd, int flags) {
-    static char payload[4096];
-    static union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(253 * sizeof(int)) + CMSG_SPACE(sizeof(struct ucred))];
-    } control;
-    struct iovec vector = { payload, sizeof payload };
-    struct msghdr header = { .msg_iov = &vector,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes };
-    if (recvmsg(fd, &header, MSG_CMSG_CLOEXEC | MSG_TRUNC | flags) >= 0) return 1;
+int
+take(int fd, int flags, struct arrival *arrival) {
+    struct iovec vector = { arrival->text, sizeof arrival->text - 1 };
+    arrival->header = (struct msghdr){ .msg_iov = &vector,
+                                       .msg_iovlen = 1,
+                                       .msg_control = arrival->control.bytes,
+                                       .msg_controllen = sizeof arrival->control.bytes };
+    arrival->length = recvmsg(fd, &arrival->header, MSG_CMSG_CLOEXEC | MSG_TRUNC | flags);
+    if (arrival->length >= 0) return 1;
     if (errno != EAGAIN && errno != EINTR) die("recvmsg");
     return 0;
 }
@@ -104,14 +100,15 @@ stop(int signal) {
 
 static void
 sink(const char *path, long nap_us) {
+    static struct arrival arrival;
     long count = 0;
     signal(SIGTERM, stop);
-    int fd = open_receiver(path);
+    int fd = open_receiver(path, NOW_AND_THEN_US);
     while (!stopped) {
-        while (take(fd, nap_us ? MSG_DONTWAIT : 0)) count++;
+        while (take(fd, nap_us ? MSG_DONTWAIT : 0, &arrival)) count++;
         if (nap_us) nap(nap_us);
     }
-    while (take(fd, MSG_DONTWAIT)) count++;
+    while (take(fd, MSG_DONTWAIT, &arrival)) count++;
     report(0, 0, count, count);
 }
 
@@ -119,6 +116,8 @@ static void
 stay(int fd) {
     static const char ready[] = "READY=1";
     signal(SIGTERM, stop);
+    /* It does not outlive a bridge that is killed. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (send(fd, ready, sizeof ready - 1, MSG_NOSIGNAL) < 0) die("send");
     puts("ready");
     fflush(stdout);
@@ -127,12 +126,13 @@ stay(int fd) {
 
 static void
 receive_all(int fd, long count) {
-    while (count > 0) count -= take(fd, 0);
+    static struct arrival arrival;
+    while (count > 0) count -= take(fd, 0, &arrival);
 }
 
 static void
 receive(const char *path, long count) {
-    int fd = open_receiver(path);
+    int fd = open_receiver(path, NOW_AND_THEN_US);
     receive_all(fd, count / WARM_UP);
     long long wall = clock_of(CLOCK_MONOTONIC), cpu = clock_of(CLOCK_PROCESS_CPUTIME_ID);
     receive_all(fd, count);
@@ -211,6 +211,14 @@ main(int argc, char **argv) {
         receive(path, number);
     } else if (!strcmp(mode, "payload")) {
         stay(open_socket(path, connect));
+    } else if (!strcmp(mode, "relay")) {
+        relay(path, argv[3]);
+    } else if (!strcmp(mode, "crowd") && argc > 4) {
+        crowd(path, number, atol(argv[4]));
+    } else if (!strcmp(mode, "stamp") && argc > 4) {
+        stamp(path, number, atol(argv[4]));
+    } else if (!strcmp(mode, "collect") && argc > 4) {
+        collect(path, number, atol(argv[4]));
     } else if (!strcmp(mode, "sd_notify")) {
         load_libsystemd(path);
         measure(send_by_libsystemd, number, paced);

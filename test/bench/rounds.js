@@ -1,4 +1,4 @@
-import { spreadOf } from './statistics.js'
+import { quantile, spreadOf } from './statistics.js'
 
 /** @typedef {import('./groups.js').Group} Group */
 /** @typedef {import('./groups.js').Sample} Sample */
@@ -12,6 +12,8 @@ import { spreadOf } from './statistics.js'
  * @property {import('./statistics.js').Spread} [time] In the group's unit.
  * @property {number} [ratio]
  * @property {number} [secondRatio] The same, beside the group's second.
+ * @property {number} [added] Where the time of each message was measured: by how much the median is more than the first one's.
+ * @property {number} [late] Where the time of each message was measured: what one in a hundred exceeds.
  * @property {number} [cpu] Nanoseconds of the processor, the median.
  * @property {number} [heap] Bytes in use, the median.
  * @property {number} [arrived] The part of what was sent that arrived.
@@ -20,7 +22,7 @@ import { spreadOf } from './statistics.js'
 /** @typedef {Omit<Group, 'contestants'> & { results: Result[] }} Comparison */
 
 /** How many of what samples are in make one of the unit. */
-const SCALE = { ns: 1, ms: 1e6, KiB: 1 }
+const SCALE = { ns: 1, us: 1e3, ms: 1e6, KiB: 1 }
 
 /**
  * Lets the contestants of a group run in turns, so that a busy machine disturbs all of them alike.
@@ -43,10 +45,12 @@ export async function compare(group, rounds, tell) {
   }
   const results = [...samples].map(([title, all]) => resultOf(title, all, group.unit))
   const first = results[0]?.time
-  const second = results.find(({ title }) => title === group.second)?.time
+  const second = results.find(({ title }) => title === group.second?.title)?.time
   for (const result of results) {
     if (result.time === undefined) continue
     if (first !== undefined) result.ratio = first.median / result.time.median
+    if (first !== undefined && result.late !== undefined)
+      result.added = result.time.median - first.median
     if (second !== undefined) result.secondRatio = second.median / result.time.median
   }
   return { ...about, results }
@@ -55,14 +59,16 @@ export async function compare(group, rounds, tell) {
 /** @param {string} title @param {Sample[]} samples @param {Group['unit']} unit @returns {Result} */
 function resultOf(title, samples, unit) {
   if (samples.length === 0) return { title }
-  const time = spreadOf(samples.map((sample) => sample.time / SCALE[unit]))
+  const times = samples.flatMap(({ time }) => time).map((time) => time / SCALE[unit])
+  const isOfMessages = samples.some(({ time }) => Array.isArray(time))
   const cpu = samples.map((sample) => sample.cpu).filter((each) => each !== undefined)
   const heap = samples.map((sample) => sample.heap).filter((each) => each !== undefined)
   const sent = sum(samples.map((sample) => sample.sent ?? 0))
   const arrived = sum(samples.map((sample) => sample.arrived ?? 0))
   return {
     title,
-    time,
+    time: spreadOf(times),
+    ...(isOfMessages && { late: quantile(times, 0.99) }),
     ...(cpu.length > 0 && { cpu: spreadOf(cpu).median }),
     ...(heap.length > 0 && { heap: spreadOf(heap).median }),
     ...(sent > 0 && { arrived: arrived / sent }),

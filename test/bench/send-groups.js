@@ -20,7 +20,7 @@ export function sendGroup(setting) {
       'all threads of the process and the kernel. Other programs disturb this least. notify() looks `NOTIFY_SOCKET` up ' +
       'at each call; with an `env` of its own it does not ask process.env, which is C++ in Node.',
     unit: 'ns',
-    second: LIBSYSTEMD,
+    second: { title: LIBSYSTEMD, name: 'libsystemd' },
     contestants: contestants(setting, 'paced'),
   }
 }
@@ -35,7 +35,7 @@ export function floodGroup(setting) {
       'other, and the receiver may be the slower one. The time of a message that arrived is what is compared: of ' +
       'pings that wait, notify() sends the latest only.',
     unit: 'ns',
-    second: LIBSYSTEMD,
+    second: { title: LIBSYSTEMD, name: 'libsystemd' },
     contestants: [
       ...contestants(setting, 'flood'),
       ...(spawnSync('systemd-notify', ['--version']).status === 0

@@ -6,6 +6,14 @@ export function spreadOf(numbers) {
   return { median: at(sorted, 0.5), low: at(sorted, 0.25), high: at(sorted, 0.75) }
 }
 
+/** What a part of them is below. @param {readonly number[]} numbers @param {number} part */
+export function quantile(numbers, part) {
+  return at(
+    numbers.toSorted((one, other) => one - other),
+    part,
+  )
+}
+
 /** @param {readonly number[]} sorted @param {number} part */
 function at(sorted, part) {
   const place = (sorted.length - 1) * part

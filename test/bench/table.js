@@ -1,29 +1,32 @@
 /** @typedef {import('./rounds.js').Comparison} Comparison */
 
 /** One comparison as rows of words, the head first. @param {Comparison} comparison @returns {string[][]} */
-export function rowsOf({ unit, results }) {
+export function rowsOf({ unit, second, results }) {
   const format = unit === 'ms' ? milliseconds : whole
   const hasCpu = results.some(({ cpu }) => cpu !== undefined)
-  const hasSecond = results.some(({ secondRatio }) => secondRatio !== undefined)
+  const isOfMessages = results.some(({ late }) => late !== undefined)
   const hasHeap = results.some(({ heap }) => heap !== undefined)
   const head = [
     '',
     'ratio',
-    ...(hasSecond ? ['× libsystemd'] : []),
-    unit,
+    ...(second ? [`× ${second.name}`] : []),
+    unit === 'us' ? 'µs' : unit,
     'quartiles',
+    ...(isOfMessages ? ['99 %', 'added'] : []),
     ...(hasCpu ? ['CPU ns'] : []),
     ...(hasHeap ? ['heap KiB'] : []),
     '',
   ]
-  const rows = results.map(({ title, time, ratio, secondRatio, cpu, heap, arrived }) => {
+  const rows = results.map((result) => {
+    const { title, time, ratio, secondRatio, late, added, cpu, heap, arrived } = result
     if (time === undefined || ratio === undefined) return [title, 'not here']
     return [
       title,
       short(ratio),
-      ...(hasSecond ? [short(secondRatio ?? Number.NaN)] : []),
+      ...(second ? [short(secondRatio ?? Number.NaN)] : []),
       format(time.median),
       `${format(time.low)} … ${format(time.high)}`,
+      ...(isOfMessages ? [whole(late ?? Number.NaN), whole(added ?? Number.NaN)] : []),
       ...(hasCpu ? [whole(cpu ?? Number.NaN)] : []),
       ...(hasHeap ? [whole((heap ?? Number.NaN) / 1024)] : []),
       // More than was sent would be our mistake, and shall be seen.

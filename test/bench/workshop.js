@@ -12,7 +12,9 @@ import { fileURLToPath } from 'node:url'
  * @typedef {{ wall: number, cpu: number, measured: number, messages: number }} Outcome
  */
 
-const PEER_SOURCE = fileURLToPath(new URL('peer.c', import.meta.url))
+const PEER_SOURCES = ['peer.c', 'forwarding.c'].map((name) =>
+  fileURLToPath(new URL(name, import.meta.url)),
+)
 const NO_LIBSYSTEMD = 77
 
 /** A temporary directory with the C programs, and the children that run in it. Nothing of it stays. */
@@ -27,7 +29,8 @@ export class Workshop {
     const flags = ['-std=gnu11', '-O2', '-Wall', '-Wextra', '-Werror']
     try {
       const compiler = process.env['CC'] || 'cc'
-      execFileSync(compiler, [...flags, '-o', this.peer, PEER_SOURCE, '-ldl'], { stdio: 'inherit' })
+      const words = [...flags, '-o', this.peer, ...PEER_SOURCES, '-ldl']
+      execFileSync(compiler, words, { stdio: 'inherit' })
     } catch (error) {
       this.dispose()
       throw error
@@ -68,6 +71,7 @@ export class Running {
   #child
   /** @type {string[]} */
   #lines = []
+  #reader
   /** @type {Promise<unknown[]>} */
   #closed
 
@@ -78,7 +82,7 @@ export class Running {
     this.#closed = once(child, 'close')
     // Whoever waits hears of it; nobody may have to.
     this.#closed.catch(() => {})
-    createInterface(child.stdout).on('line', (line) => this.#lines.push(line))
+    this.#reader = createInterface(child.stdout).on('line', (line) => this.#lines.push(line))
   }
 
   get pid() {
@@ -91,9 +95,29 @@ export class Running {
     return this
   }
 
+  /**
+   * Waits for what a program tells that goes on.
+   *
+   * @returns {Promise<unknown>} its second line, the first after "ready"
+   */
+  async report() {
+    const isClosed = this.#closed.then(() => true)
+    while (this.#lines.length < 2) {
+      const line = once(this.#reader, 'line').then(() => false)
+      if ((await Promise.race([line, isClosed])) && this.#lines.length < 2)
+        throw new Error(`'${this.#title}' has ended too soon`)
+    }
+    return JSON.parse(this.#lines[1] ?? 'null')
+  }
+
   stop() {
     this.#child.kill('SIGTERM')
     return this
+  }
+
+  /** Ends one that has no other end; whatever its exit status. */
+  async kill() {
+    await this.stop().#closed
   }
 
   /** @returns {Promise<Outcome | undefined>} Undefined: it cannot run here. */

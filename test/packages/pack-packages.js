@@ -32,6 +32,7 @@ export async function packPackages(destination, say) {
     await cleanCheckout(checkout)
     say('JavaScript')
     await runQuietly('npx', [...PNPM, 'exec', 'tsc', '-b'], { cwd: checkout })
+    await runQuietly('npx', [...PNPM, 'build:command'], { cwd: checkout })
     say('the addon, for each architecture, twice')
     for (const [arch, binary] of Object.entries(await buildPrebuilds(checkout))) {
       const sha256 = createHash('sha256').update(binary).digest('hex')

@@ -11,6 +11,15 @@ const packages = fileURLToPath(new URL('../../packages', import.meta.url))
 const DEPENDENCIES = new Set(['debug'])
 /** What a user may install beside a package, and nobody gets by itself. @type {Record<string, Record<string, string>>} */
 const OPTIONAL_PEERS = { notify: { 'unix-dgram': '^2.0.7' } }
+/** Of what the command is made, beside its modules: what subcommands share, and each of them. @type {Record<string, string[]>} */
+const BUNDLED = {
+  'oci-shim': [
+    'LICENSES.txt',
+    ...['sdbridge.js', 'shared.js', 'run-command.js', 'run.js', 'cleanup-command.js', 'cleanup.js'],
+    ...['doctor-command.js', 'print-examinations.js', 'unit-command.js', 'version-command.js'],
+    'help-command.js',
+  ],
+}
 const LICENSE = /^MIT License\n\nCopyright/
 
 /**
@@ -61,6 +70,7 @@ function expectedFiles(folder) {
   if (existsSync(join(packages, folder, 'bin'))) {
     files.push(...readdirSync(join(packages, folder, 'bin')).map((each) => `bin/${each}`))
   }
+  files.push(...(BUNDLED[folder] ?? []).map((each) => `dist/command/${each}`))
   if (folder === 'syscalls') files.push('prebuilds/linux-arm64.node', 'prebuilds/linux-x64.node')
   return files.map((each) => `package/${each}`)
 }

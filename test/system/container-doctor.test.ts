@@ -85,6 +85,10 @@ const FAULTS: Record<string, Fault> = {
     ...{ code: 'file-limit', severity: 'risk', found: /LimitNOFILE=1024/ },
     settings: 'LimitNOFILE=1024:1024',
   },
+  'a watchdog over systemd in a container': {
+    ...{ code: 'watchdog', severity: 'fault', found: /WatchdogSec=10 with --systemd/ },
+    ...{ settings: 'WatchdogSec=10', bridge: ['--systemd'] },
+  },
   'a shell in front that stays': {
     ...{ code: 'shell', severity: 'fault', found: /stays its parent/ },
     execStart: (_, words) => `/bin/sh -c "true; ${words.join(' ')}; true"`,

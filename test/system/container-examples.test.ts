@@ -9,6 +9,7 @@ import {
   unitOfPage,
 } from './containers/copied-units.js'
 import { expectNothingLeft, type Inventory, takeInventory } from './containers/leftovers.js'
+import { addSystemdImage } from './containers/systemd-payload.js'
 import { UserManager } from './containers/user-manager.js'
 import { installContainerExample, installSdbridge } from './install-container-example.js'
 import { Machine } from './machine/machine.js'
@@ -109,6 +110,26 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
       await install(unit('crun run'))
       await expectConversation(machine, 'web-crun.service')
       expect(machine.output('web-crun.service')).toContain('us, 1 descriptors')
+    })
+
+    test('podman, with systemd in it', async () => {
+      await addSystemdImage(host)
+      const image = 'registry.example/machine:1'
+      await host.importImage(image, 'systemd', ['CMD ["/usr/lib/systemd/systemd"]'])
+      const { name, text } = unit('run --systemd')
+      await install({ name, text })
+      await start(machine, name)
+      expect(await machine.show(name, 'ActiveState', 'StatusText')).toEqual({
+        ActiveState: 'active',
+        StatusText: 'Ready.',
+      })
+      const inner = ['exec', 'machine', 'systemctl']
+      await machine.run('podman', [...inner, 'is-system-running'])
+      await machine.systemctl('reload', name)
+      await machine.run('podman', [...inner, 'reboot'], { allowFailure: true })
+      await machine.waitFor(name, { NRestarts: '1', ActiveState: 'active' }, { timeoutMs: 30_000 })
+      await machine.systemctl('stop', name)
+      expect(await machine.show(name, 'Result')).toEqual({ Result: 'success' })
     })
 
     test('podman, as a user', async () => {

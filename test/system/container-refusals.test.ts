@@ -113,6 +113,33 @@ describeContainers('what cannot work', (scenario) => {
     ['docker', 'podman'],
   )
 
+  scenario('refusals', 'a watchdog over systemd in a container', async (host, engine) => {
+    await refused(
+      host,
+      engine,
+      'watched',
+      USAGE,
+      [/--systemd: the unit has WatchdogSec=10, and systemd .* pings nobody: leave it out/],
+      { bridge: ['--systemd'], settings: 'WatchdogSec=10' },
+    )
+  })
+
+  scenario(
+    'refusals',
+    'the cgroup namespace of the host for systemd in a container',
+    async (host, engine) => {
+      await refused(
+        host,
+        engine,
+        'unseparated',
+        USAGE,
+        [/--cgroupns=host: systemd would take cgroups for its own that are not: leave it out/],
+        { bridge: ['--systemd'], container: { options: ['--cgroupns=host'] } },
+      )
+    },
+    ['docker', 'podman'],
+  )
+
   scenario('refusals', 'an option that sdbridge does not have', async (host, engine) => {
     await refused(host, engine, 'mistyped', USAGE, [/Unknown option '--sender'/], {
       bridge: ['--sender', 'init'],

@@ -1,9 +1,11 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { expect } from 'vitest'
+import type { Container } from './containers/container.js'
 import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
 import { imageCommand } from './containers/engine-command.js'
 import type { Payload } from './containers/payload.js'
+import { addSystemdImage, systemdContainer } from './containers/systemd-payload.js'
 import type { Outcome } from './machine/outcome.js'
 
 const UID = '1000'
@@ -70,6 +72,33 @@ describeContainers(
       },
       ['podman'],
     )
+
+    scenario(
+      'systemd',
+      'rootless podman: ready, and halted',
+      async (host) => {
+        await writeUserUnit(host, 'inner', {
+          bridge: ['--systemd'],
+          container: systemdContainer('inner'),
+          settings: 'Delegate=yes',
+        })
+        const payload = await start(host, 'inner')
+        await payload.send('READY=1')
+        await expect
+          .poll(() => show(host, 'inner'), { timeout: LONGEST_WAIT_MS })
+          .toEqual({ ActiveState: 'active', Result: 'success', StatusText: 'Ready.' })
+        expect(await payload.readFile('/proc/1/uid_map')).toMatch(/^\s+0\s+1000\s+1\n/)
+        await asUser(host, ['systemctl', '--user', 'stop', 'inner.service'])
+        await payload.ended
+        expect(payload.signals).toEqual(['SIGTERM'])
+        expect(await show(host, 'inner')).toMatchObject({
+          ActiveState: 'inactive',
+          Result: 'success',
+        })
+        await expectNothingOfUser(host)
+      },
+      ['podman'],
+    )
   },
   { prepare: prepareUser },
 )
@@ -101,14 +130,24 @@ TimeoutStopSec=20
 `,
   )
   await machine.systemctl('start', MANAGER)
-  await asUser(host, ['sh', '-c', 'tar -C /srv/images/payload -c . | podman import - payload'])
+  await addSystemdImage(host)
+  for (const image of ['payload', 'systemd'])
+    await asUser(host, ['sh', '-c', `tar -C /srv/images/${image} -c . | podman import - ${image}`])
   // It leaves a process behind, which keeps the user's namespace.
   await asUser(host, ['podman', 'run', '--rm', 'payload', 'true'])
 }
 
-async function writeUserUnit(host: ContainerHost, name: string): Promise<void> {
-  const argv = ['python3', '/payload/remote.py', name]
-  const command = [...host.sdbridge, 'run', '--', ...imageCommand('podman', 'run', { argv })]
+async function writeUserUnit(
+  host: ContainerHost,
+  name: string,
+  {
+    bridge = [],
+    container = { argv: ['python3', '/payload/remote.py', name] },
+    settings = '',
+  }: { bridge?: string[]; container?: Container; settings?: string } = {},
+): Promise<void> {
+  const engine = imageCommand('podman', 'run', container)
+  const command = [...host.sdbridge, 'run', ...bridge, '--', ...engine]
   const folder = host.machine.path('/run/systemd/user')
   await mkdir(folder, { recursive: true })
   await writeFile(
@@ -122,6 +161,7 @@ KillMode=mixed
 TimeoutStartSec=60
 TimeoutStopSec=30
 LimitCORE=0
+${settings}
 `,
   )
   await asUser(host, ['systemctl', '--user', 'daemon-reload'])

@@ -4,9 +4,8 @@ import { BridgedService } from './containers/bridged-service.js'
 import type { RuntimeConfig } from './containers/container.js'
 import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { giveAway, WITH_MAPPED_USERS } from './containers/mapped-users.js'
 import { startReceiver } from './containers/receiver.js'
-
-const FIRST_MAPPED = 100_000
 
 describeContainers('where a container lives', (scenario) => {
   scenario('S22', 'another user than root', async (host, engine) => {
@@ -39,11 +38,10 @@ describeContainers('where a container lives', (scenario) => {
       const service = await BridgedService.write(host, engine, 'namespace', {
         settings: 'FileDescriptorStoreMax=5',
         container: {
-          options: ['--uidmap', `0:${FIRST_MAPPED}:65536`, '--gidmap', `0:${FIRST_MAPPED}:65536`],
-          edit: mapUsers,
+          ...WITH_MAPPED_USERS,
         },
       })
-      if (engine !== 'podman') await giveAway(host, service)
+      if (engine !== 'podman') await giveAway(service)
       const payload = await service.start()
       expect(payload.uid).toBe(0)
       expect(await payload.readFile('/proc/self/uid_map')).toMatch(/^\s+0\s+100000\s+65536\n$/)
@@ -161,24 +159,6 @@ describeContainers('where a container lives', (scenario) => {
     await service.waitForOutput('sender')
   })
 })
-
-function mapUsers({ linux }: RuntimeConfig): void {
-  linux.namespaces.push({ type: 'user' })
-  const mapping = { containerID: 0, hostID: FIRST_MAPPED, size: 65_536 }
-  linux.uidMappings = [mapping]
-  linux.gidMappings = [mapping]
-}
-
-/** As whoever makes a bundle for a user namespace has to: its root must be able to make mountpoints. */
-async function giveAway({ machine }: ContainerHost, { id }: BridgedService): Promise<void> {
-  const root = `/srv/bundles/${id}/rootfs`
-  // Its files are shared with other bundles, so they are given away as copies.
-  await machine.run('sh', [
-    '-c',
-    `mv "$0" "$0.shared" && cp -a "$0.shared" "$0" && rm -r "$0.shared" && chown -R ${FIRST_MAPPED}:${FIRST_MAPPED} "$0"`,
-    root,
-  ])
-}
 
 async function expectConversation(
   host: ContainerHost,

@@ -40,6 +40,7 @@ const FACTS: BridgeFacts = {
   containerName: 'sdbridge-web.service',
   cgroupParent: undefined,
   selinux: false,
+  systemd: false,
 }
 
 describe.skipIf(root === undefined)(

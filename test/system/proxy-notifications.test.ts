@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { PYTHON } from '../support/real-program.js'
 import { describeOnEachSystemd } from './machines.js'
-import { repositoryPath } from './repository.js'
+import { inside, repositoryPath } from './repository.js'
 import { ProxiedService } from './proxy/proxied-service.js'
 import type { RemoteProcess } from './remote/remote-process.js'
 import { whileManagerIsStopped } from './remote/stopped-manager.js'
@@ -238,6 +238,30 @@ describeOnEachSystemd('a payload behind the proxy', (machine) => {
     await service.waitFor({ ActiveState: 'active', StatusText: 'not stopped' })
     expect(await proxied.payload.run(({ notify }) => notify.barrier())).toBe('passed')
     expect(await proxied.main.run(({ kept }) => kept['proxy'].counters.barriers)).toBe(2)
+  })
+
+  test('nor does FDSTORE=1 with it, where the store is full', async () => {
+    const proxied = await startProxied('linger-store', {
+      settings: 'FileDescriptorStoreMax=1',
+      store: { prefix: '', limit: 99 },
+    })
+    const { main, payload, service } = proxied
+    await payload.run(({ fs, notify }) => notify.storeFds('first', [fs.openSync('/dev/null', 'r')]))
+    await service.waitFor({ NFileDescriptorStore: '1' })
+    const program = inside('packages/oci-shim/test/proxy/linger-barrier.py')
+    // systemd closes the first that is too much on the side, and the others itself.
+    const peer = machine().spawn('python3', [program, proxied.socket, 'FDSTORE=1', '9'])
+    onTestFinished(() => void peer.kill('SIGKILL'))
+    peer.stdin.on('error', () => {})
+    await whileManagerIsStopped(machine(), async () => {
+      await new Promise((resolve) => peer.stdout.once('data', resolve))
+      await expect.poll(() => main.run(({ kept }) => kept['proxy'].counters.forwarded)).toBe(3)
+      // A bridge that did not wait would have closed its own by then.
+      await delay(300)
+    })
+    await payload.run(({ notify }) => notify.ready('not stopped'))
+    await service.waitFor({ ActiveState: 'active', StatusText: 'not stopped' })
+    expect(await service.show('NFileDescriptorStore')).toEqual({ NFileDescriptorStore: '1' })
   })
 
   async function startProxied(

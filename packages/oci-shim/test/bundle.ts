@@ -1,6 +1,6 @@
-import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { copyFileSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 
 /** What runc's own `spec` writes, as far as tests change it. */
 export interface SpecConfig {
@@ -23,8 +23,15 @@ export function makeBundle(
   script: string,
   change: (config: SpecConfig) => void = () => undefined,
 ): string {
-  mkdirSync(join(directory, 'rootfs', 'bin'), { recursive: true })
-  copyFileSync('/bin/busybox', join(directory, 'rootfs', 'bin', 'busybox'))
+  for (const file of ['/bin/busybox', ...librariesOf('/bin/busybox')]) {
+    const copy = join(directory, 'rootfs', file)
+    mkdirSync(dirname(copy), { recursive: true })
+    copyFileSync(file, copy)
+  }
+  // Not every busybox finds its own programs without.
+  const applets = execFileSync('/bin/busybox', ['--list'], { encoding: 'utf8' }).split('\n')
+  for (const name of applets.filter((each) => !['', 'busybox'].includes(each)))
+    symlinkSync('busybox', join(directory, 'rootfs', 'bin', name))
   for (const name of ['proc', 'dev', 'sys', 'tmp']) mkdirSync(join(directory, 'rootfs', name))
   execFileSync('runc', ['spec', '--bundle', directory])
   const file = join(directory, 'config.json')
@@ -35,4 +42,10 @@ export function makeBundle(
   change(config)
   writeFileSync(file, JSON.stringify(config, null, 2))
   return directory
+}
+
+// None, if it is linked statically, as in Debian's busybox-static.
+function librariesOf(program: string): string[] {
+  const { stdout } = spawnSync('ldd', [program], { encoding: 'utf8' })
+  return [...stdout.matchAll(/(\/\S+) \(0x/g)].map(([, file]) => file!)
 }

@@ -173,6 +173,40 @@ describe('sdbridge run --print', () => {
     expect(stdout).toContain('--env NOTIFY_SOCKET=/var/notify/notify.sock')
   })
 
+  test('systemd as the payload', () => {
+    const args = ['--print', '--systemd', 'docker', 'run', 'img']
+    const { stdout } = sdbridge(['run', ...args])
+
+    expect(stdout).toContain(',target=/run/host,')
+    expect(stdout).toContain('--env NOTIFY_SOCKET=/run/host/notify ')
+    expect(stdout).toContain('--stop-signal=SIGRTMIN+3')
+  })
+
+  test('systemd as the payload, with a directory elsewhere', () => {
+    const { stdout } = sdbridge([
+      ...['run', '--print', '--systemd', '--container-directory', '/var/host'],
+      ...['podman', 'run', 'img'],
+    ])
+
+    expect(stdout).toContain('--env NOTIFY_SOCKET=/var/host/notify ')
+  })
+
+  test('systemd as the payload, and what cannot be', () => {
+    const watched = sdbridge(['run', '--print', '--systemd', 'docker', 'run', 'img'], {
+      WATCHDOG_USEC: '5000000',
+    })
+    expect(watched.status).toBe(2)
+    expect(watched.stderr).toMatch(/^sdbridge: --systemd: the unit has WatchdogSec=5,[^\n]+\n$/)
+    const all = ['--senders', 'all']
+    const heard = sdbridge(['run', '--print', '--systemd', ...all, 'docker', 'run', 'img'], {
+      WATCHDOG_USEC: '5000000',
+    })
+    expect(heard.status).toBe(0)
+    const other = sdbridge(['run', '--print', '--systemd', 'true'])
+    expect(other).toMatchObject({ status: 2, stdout: '' })
+    expect(other.stderr).toContain('expected a command of docker, podman, runc or crun, found true')
+  })
+
   test('nothing is made', () => {
     const directory = temporaryDirectory()
     sdbridge(['run', '--print', 'docker', 'run', 'img'], { RUNTIME_DIRECTORY: directory })
@@ -291,6 +325,7 @@ describe('sdbridge unit', () => {
     ],
     ['runc', ['--engine', 'runc', '--socket', '8080', 'BUNDLE']],
     ['crun', ['--engine', 'crun', 'BUNDLE']],
+    ['docker', ['--systemd', 'web']],
   ])('systemd-analyze verify has nothing to say: %s %j', async (engine, args) => {
     const words = args.map((word) => (word === 'BUNDLE' ? bundle() : word))
     const { stdout, status } = sdbridge(['unit', ...words], { PATH: programs(engine) })
@@ -308,6 +343,15 @@ describe('sdbridge unit', () => {
       const own = { code: unit.code.replace('~/.config/systemd/user/', '') }
       expect(await complaintsAbout(own, [...system, companion])).toBe('')
     }
+  })
+
+  test('for a container whose first process is systemd', () => {
+    const { stdout } = sdbridge(['unit', '--systemd', 'web'], { PATH: programs('docker') })
+
+    expect(stdout).toMatch(/^ExecStart=\S+ \S+ run --systemd -- \S+ run --rm /m)
+    expect(stdout).toMatch(/^RestartForceExitStatus=133$/m)
+    expect(stdout).toMatch(/^SuccessExitStatus=133$/m)
+    expect(stdout).not.toMatch(/^WatchdogSec=/m)
   })
 
   test("a command's words, quoted for systemd", () => {

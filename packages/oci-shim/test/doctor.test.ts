@@ -1,12 +1,15 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
+import { release } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { findBridgeCommand } from '../src/doctor/bridge-command.js'
 import { checkEngine } from '../src/doctor/engine-checks.js'
 import { checkHost, type HostPlaces } from '../src/doctor/host-checks.js'
+import { watchdogSetting } from '../src/doctor/watchdog-setting.js'
 import { findDenials } from '../src/doctor/selinux-checks.js'
 import { parseProperties } from '../src/run/systemctl-properties.js'
+import { examineEngine } from '../src/engines/engine-problem.js'
 import { parseEngineCommand } from '../src/engines/engine-command.js'
 
 describe('the part of a command line that starts a bridge', () => {
@@ -46,6 +49,26 @@ test('what systemctl prints of a unit', () => {
     Environment: 'A=b C=',
     ExecStart: '{ path=/a ; }\n{ path=/b ; }',
     User: '',
+  })
+})
+
+describe('WatchdogSec= of files', () => {
+  test.each([
+    ['[Service]\nWatchdogSec=10\n', '', '10'],
+    ['[Service]\n  WatchdogSec = 1min 30s \n#WatchdogSec=0\n', '', '1min 30s'],
+    ['[Service]\nWatchdogSec=10\n', '[Service]\nWatchdogSec=0\n', undefined],
+    ['[Service]\nWatchdogSec=10\n', '[Service]\nWatchdogSec=\n', undefined],
+    ['[Service]\n', '[Service]\nWatchdogSec=5\n', '5'],
+    ['[Service]\nWatchdogSec=infinity\n', '', undefined],
+  ])('%j, then %j', (unit, dropIn, expected) => {
+    const path = temporaryDirectory()
+    writeFileSync(join(path, 'unit'), unit)
+    writeFileSync(join(path, 'drop-in'), dropIn)
+    const values: Record<string, string> = {
+      FragmentPath: join(path, 'unit'),
+      DropInPaths: `${join(path, 'drop-in')} ${join(path, 'none')}`,
+    }
+    expect(watchdogSetting({ value: (name) => values[name] ?? '' })).toBe(expected)
   })
 })
 
@@ -117,6 +140,38 @@ test.each([
 ])('no denial of ours: %s', (_, line) => expect(findDenials(line)).toEqual([]))
 
 describe('the engine', () => {
+  const docker = (info: object): string => {
+    const file = join(temporaryDirectory(), 'docker')
+    const script = `#!/bin/sh\ncase "$1" in context) echo '"unix:///run/docker.sock"' ;; info) cat <<'END'\n${JSON.stringify(info)}\nEND\nesac\n`
+    writeFileSync(file, script, { mode: 0o755 })
+    return file
+  }
+  const sound = { ServerVersion: '28.5.2', OSType: 'linux', KernelVersion: release() }
+
+  test.each([
+    ['28.5.2', undefined],
+    ['27.5.1', 'version'],
+    ['26.1.5+dfsg1', undefined],
+    ['20.10.24+dfsg1', 'version'],
+  ])('docker %s for systemd as the payload', async (version, code) => {
+    const command = parseEngineCommand([
+      docker({ ...sound, ServerVersion: version }),
+      'run',
+      'img',
+    ])!
+    const { problem } = await examineEngine(command, { systemd: true })
+    expect(problem?.code).toBe(code)
+    expect((await examineEngine(command)).problem).toBeUndefined()
+  })
+
+  test('docker with userns-remap for systemd as the payload', async () => {
+    const SecurityOptions = ['name=seccomp,profile=builtin', 'name=userns', 'name=cgroupns']
+    const command = parseEngineCommand([docker({ ...sound, SecurityOptions }), 'run', 'img'])!
+    const { problem } = await examineEngine(command, { systemd: true })
+    expect(problem).toMatchObject({ code: 'maps-users' })
+    expect((await examineEngine(command)).problem).toBeUndefined()
+  })
+
   test.each([
     ['runc version 1.0.0-rc93', []],
     ['runc version 0.1.1', ['engine-version']],

@@ -131,6 +131,12 @@ test('an empty message says nothing, and ends nothing', async () => {
   expect(bench.proxy.counters).toMatchObject({ received: 3, forwarded: 1 })
 })
 
+test('control characters of a status do not reach a terminal', async () => {
+  const bench = new Bench()
+  await bench.send('STATUS=\u001b]0;title\u0007\u009b31mred')
+  expect(await bench.said()).toEqual([{ status: '\ufffd]0;title\ufffd\ufffd31mred' }])
+})
+
 test('NOTIFYACCESS goes where the option says so', async () => {
   const bench = new Bench({ notifyAccess: true })
   await bench.send('NOTIFYACCESS=all')

@@ -1,6 +1,6 @@
-import { unlinkSync } from 'node:fs'
+import { closeSync, openSync, unlinkSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
-import { DatagramSocket } from '@sdbridge/syscalls'
+import { closeForeignFds, DatagramSocket } from '@sdbridge/syscalls'
 import { expect, onTestFinished, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { Bench, until } from './proxy/bench.js'
@@ -22,6 +22,12 @@ function busyBench(): { bench: Bench; manager: RawManager; filled: number } {
 async function textsAfter(manager: RawManager, filled: number, count: number): Promise<string[]> {
   await manager.until(filled + count)
   return manager.texts.slice(filled)
+}
+
+/** Closes what came with a message, as a manager does that has read it: it is a barrier, and the count-th message. */
+async function acknowledge(manager: RawManager, count: number): Promise<void> {
+  await manager.until(count)
+  closeForeignFds(manager.messages[count - 1]!.fds.splice(0))
 }
 
 test('while the manager is busy, messages wait in their order', async () => {
@@ -115,7 +121,44 @@ test('descriptors fill a queue, too', async () => {
   }
   expect(bench.proxy.counters.waiting).toBeLessThanOrEqual(512 + 64)
   manager.receiver.resume()
-  expect(await textsAfter(manager, filled, sent)).toEqual(Array(sent).fill('BARRIER=1'))
+  for (let count = 1; count <= sent; count++) await acknowledge(manager, filled + count)
+  expect(manager.texts.slice(filled)).toEqual(Array(sent).fill('BARRIER=1'))
+})
+
+test('a manager that has not acknowledged a barrier is not sent another one, nor what is behind it', async () => {
+  const manager = new RawManager()
+  const bench = new Bench({ upstream: manager.path })
+  const [first, second] = [new TestPipe(), new TestPipe()]
+  await bench.send('BARRIER=1', [first.writeFd])
+  await bench.send('ERRNO=1')
+  await bench.send('BARRIER=1', [second.writeFd])
+  await bench.send('WATCHDOG=1')
+  await until(() => bench.proxy.counters.received === 4)
+  expect(bench.proxy.counters).toMatchObject({ barriers: 1, waiting: 2 })
+  await manager.until(2)
+  await acknowledge(manager, 1)
+  await manager.until(4)
+  expect(manager.texts).toEqual(['BARRIER=1', 'ERRNO=1', 'BARRIER=1', 'WATCHDOG=1'])
+})
+
+test('what the manager closes itself is not the last: the bridge has its own until all was read', async () => {
+  const manager = new RawManager()
+  const bench = new Bench({ upstream: manager.path, store: { prefix: '', limit: Infinity } })
+  const sent = openSync(bench.directory, 'r')
+  const link = linkOf(sent)
+  const copies = (): number => openFds().filter((open) => open.endsWith(link)).length
+  await bench.send('FDSTORE=1', [sent, sent])
+  closeSync(sent)
+  await manager.until(2)
+  expect(manager.texts).toEqual(['FDSTORE=1\nFDNAME=stored', 'BARRIER=1'])
+  closeForeignFds(manager.messages[0]!.fds.splice(0))
+  await until(() => copies() === 2)
+  await delay(30)
+  expect(copies()).toBe(2)
+  await acknowledge(manager, 2)
+  await until(() => copies() === 0)
+  // It is the bridge's own, of which its counters do not tell.
+  expect(bench.proxy.counters).toMatchObject({ received: 1, forwarded: 1, barriers: 0, waiting: 0 })
 })
 
 test('a manager that is not there yet: messages wait until it is', async () => {

@@ -77,6 +77,21 @@ test('any kind of descriptor is stored as it is', async () => {
   expect(inodes(bench.fds)).toEqual(inodes(sent))
 })
 
+test('what the manager cannot watch would cost it the others: it is stored unwatched, or not at all', async () => {
+  const bench = new Bench({ store: { prefix: 'a.', limit: 9 } })
+  const O_PATH = 0o10000000
+  const sent = [openSync(bench.directory, O_PATH), openSync('/dev/null', 'r')]
+  await bench.send('FDSTORE=1\nERRNO=1', sent)
+  await bench.send('FDSTORE=1\nFDPOLL=0', sent)
+  expect(await bench.said()).toEqual([
+    { errno: 1 },
+    { fdStore: true, fdName: 'a.stored', fdPoll: false },
+  ])
+  expect(bench.reasons).toEqual(['FDSTORE: not-pollable'])
+  expect(bench.fds).toHaveLength(2)
+  for (const fd of sent) closeSync(fd)
+})
+
 test('with a full descriptor table: descriptors are lost, the text is not, and reading stops until there is room', async () => {
   const bench = new Bench({ store: { prefix: 'a.', limit: 999 } })
   await bench.send('READY=1')

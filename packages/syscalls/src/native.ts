@@ -1,3 +1,4 @@
+import { lstatSync } from 'node:fs'
 import { createRequire } from 'node:module'
 
 /**
@@ -101,7 +102,10 @@ export function loadAddon(): void {
 }
 
 function load(): Native {
-  const file = `../prebuilds/${process.platform}-${process.arch}.node`
+  // By the package's name, not from here: so a program that is bundled into one file finds it in the package, too.
+  const file = `@sdbridge/syscalls/prebuilds/${process.platform}-${process.arch}.node`
+  // So that Node 20 and 22 resolve symbolic links rightly, such as that of the package: see fd-stats.ts of @sdbridge/listen-fds.
+  lstatSync('/')
   try {
     return createRequire(import.meta.url)(file) as Native
   } catch (cause) {

@@ -10,6 +10,7 @@ import type { BridgedService } from './bridged-service.js'
 import type { EngineName, RuntimeConfig } from './container.js'
 import { engineCommand } from './engine-command.js'
 import { Payloads } from './payloads.js'
+import { configurePodman, startDocker } from './start-engines.js'
 
 const execute = promisify(execFile)
 const PAYLOAD_SOURCES = fileURLToPath(new URL('payload', import.meta.url))
@@ -43,7 +44,10 @@ export class ContainerHost {
     const host = new ContainerHost(machine, engines, await Payloads.listen(machine))
     await mkdir(machine.path(BUNDLES), { recursive: true })
     await machine.run('mkdir', ['-p', IMAGES])
-    await Promise.all([host.#configurePodman(), host.#startDocker(dockerd)])
+    await Promise.all([
+      engines.includes('podman') && configurePodman(machine),
+      engines.includes('docker') && startDocker(machine, dockerd),
+    ])
     await host.#addPayload()
     return host
   }
@@ -179,48 +183,6 @@ export class ContainerHost {
       '/payload/stream.py',
     ]
     await this.addImage('payload', { files })
-  }
-
-  /** What this machine made of namespaces lacks is said in its configuration, not in every command line. */
-  async #configurePodman(): Promise<void> {
-    if (!this.engines.includes('podman')) return
-    const folder = this.machine.path('/etc/containers')
-    await writeFile(
-      join(folder, 'containers.conf'),
-      `[containers]
-netns = "none"
-pids_limit = 0
-[engine]
-cgroup_manager = "cgroupfs"
-events_logger = "file"
-`,
-    )
-    await writeFile(
-      join(folder, 'storage.conf'),
-      `[storage]
-driver = "vfs"
-runroot = "/run/containers/storage"
-graphroot = "/var/lib/containers/storage"
-`,
-    )
-  }
-
-  async #startDocker(options: string[]): Promise<void> {
-    if (!this.engines.includes('docker')) return
-    const command = [
-      ...['/usr/sbin/dockerd', '--bridge=none', '--iptables=false', '--ip6tables=false'],
-      ...['--storage-driver=vfs', '--exec-opt', 'native.cgroupdriver=cgroupfs', ...options],
-    ]
-    await this.machine.writeUnit(
-      'docker.service',
-      `[Service]
-Type=notify
-ExecStart=${command.join(' ')}
-Delegate=yes
-KillMode=process
-`,
-    )
-    await this.machine.run('systemctl', ['start', 'docker'], { timeoutMs: 60_000 })
   }
 }
 

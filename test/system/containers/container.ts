@@ -34,6 +34,7 @@ export interface RuntimeConfig {
     terminal: boolean
     user: { uid: number; gid: number }
     noNewPrivileges?: boolean
+    capabilities: Record<string, string[]>
     rlimits?: unknown[]
   }
   root: { path: string; readonly: boolean }

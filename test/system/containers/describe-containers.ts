@@ -18,6 +18,8 @@ export type Scenarios = (
 ) => void
 
 interface HostOptions {
+  /** The limit of each test, of two minutes unless it says so. */
+  longestTestMs?: number
   /** Of dockerd. */
   dockerd?: string[]
   /** Makes what the file's tests share. */
@@ -79,7 +81,7 @@ function describeOn(
     for (const [place, id, situation, action] of declared) {
       test(
         `${id} ${engineOf(place)}: ${situation}`,
-        { timeout: LONGEST_TEST_MS },
+        { timeout: options.longestTestMs ?? LONGEST_TEST_MS },
         async ({ task }) => {
           Object.assign(task.meta, { scenario: id, place })
           const tell = (result: string) => record({ id, place, situation, result })

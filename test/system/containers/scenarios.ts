@@ -70,8 +70,18 @@ export const SCENARIOS = {
     },
   },
   others: { title: 'programs that are not ours: C, redis, haproxy, systemd-notify, node' },
+  systemd: { title: 'systemd as a container’s first process' },
+  'systemd-store': {
+    title: 'what the units of systemd in a container store is back in the next one',
+    except: {
+      docker:
+        'its descriptors come back with `sdbridge runtime`, a later issue; that none are taken is tested',
+      'runc on host': 'systemd passes them on from 261',
+    },
+  },
   own: { title: "no container is touched but the unit's own" },
   doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
+  hostile: { title: 'a payload that means harm: the bridge, the manager and the neighbours go on' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 

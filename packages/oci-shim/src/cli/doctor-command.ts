@@ -1,6 +1,5 @@
 import { checkedUnit } from './checked-unit.js'
 import { parseWords } from './parse-words.js'
-import { parseRun } from './run-command.js'
 import { UsageError } from './usage-error.js'
 
 export const HELP = `Usage: sdbridge doctor [options]
@@ -34,6 +33,7 @@ export async function main(args: readonly string[]): Promise<number> {
   }
   const [word] = rest
   if (word !== undefined) throw new UsageError(`expected options only, found '${word}'`)
+  const { parseRun } = await import('./run-command.js')
   const { printExaminations } = await import('../doctor/print-examinations.js')
   return await printExaminations({
     unit: checkedUnit(values.unit),

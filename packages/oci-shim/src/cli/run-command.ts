@@ -1,4 +1,5 @@
 import { posix } from 'node:path'
+import { SYSTEMD_HOST_DIRECTORY } from '../engines/systemd-needs.js'
 import type { RunOptions } from '../run/run-options.js'
 import { checkedUnit } from './checked-unit.js'
 import { parseWords } from './parse-words.js'
@@ -19,8 +20,8 @@ in place of {notify-directory} and {notify-socket} among its arguments.
 
 Options:
   --senders WHO              whose messages count: all (default) processes that reach the socket,
-                             init for the container's first process, or uid:N[,N...] for users, as
-                             the host sees them
+                             init for the container's first process (default with --systemd), or
+                             uid:N[,N...] for users, as the host sees them
   --main-pid                 pass MAINPID= on, translated to the host's pids; needs root and
                              NotifyAccess=all
   --notify-access            pass NOTIFYACCESS= on
@@ -28,6 +29,9 @@ Options:
   --pull-limit SECONDS       for how long the start timeout is extended while an image is pulled;
                              default 900, 0 for not at all
   --container-directory DIR  where the socket's directory is in the container; default /run/notify
+  --systemd                  the container's first process is systemd: add what it needs to run in a
+                             container that is not privileged, have SIGRTMIN+3 stop it, put the socket
+                             at /run/host/notify, and hear its first process alone
   --unit NAME                the name of the unit, where no service manager has started this
   --stop-timeout SECONDS     how long a stop may take, where systemd does not tell; default 90
   --print                    print the command that would be run, and do nothing
@@ -39,23 +43,28 @@ SIGWINCH, SIGTTIN, SIGTTOU, SIGABRT and real-time signals go to the payload's fi
 ReloadSignal= may be any of them; ten seconds after SIGABRT, which is the watchdog's, the container is
 removed. SIGUSR1 prints what has been passed on and what has not.
 
-Exit status: the payload's; death by a signal is passed on. 2 for a mistake on the command line, 125
-if the bridge or the engine cannot do it, 126 if COMMAND cannot be executed, 127 if it is not found.
+Exit status: the payload's; death by a signal is passed on. With --systemd, 133 for a reboot inside,
+as systemd-nspawn has it. 2 for a mistake on the command line, 125 if the bridge or the engine cannot
+do it, 126 if COMMAND cannot be executed, 127 if it is not found.
 `
 
 /** @throws UsageError */
 export function parseRun(args: readonly string[]): RunOptions | 'help' {
   const { values, rest } = parseWords(args, OPTIONS)
+  const systemd = values.systemd === true
   if (values.help === true) return 'help'
   if (rest.length === 0) throw new UsageError('no COMMAND to run was given')
   return {
     command: rest,
-    senders: sendersOf(values.senders ?? 'all'),
+    senders: sendersOf(values.senders ?? (systemd ? 'init' : 'all')),
     mainPid: values['main-pid'] === true,
     notifyAccess: values['notify-access'] === true,
     storeLimit: countOf('store-limit', values['store-limit']),
     pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? 900,
-    containerDirectory: directoryOf(values['container-directory'] ?? '/run/notify'),
+    containerDirectory: directoryOf(
+      values['container-directory'] ?? (systemd ? SYSTEMD_HOST_DIRECTORY : '/run/notify'),
+    ),
+    systemd,
     timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
     unit: checkedUnit(values.unit),
@@ -80,6 +89,7 @@ const OPTIONS = {
   'store-limit': { type: 'string' },
   'pull-limit': { type: 'string' },
   'container-directory': { type: 'string' },
+  systemd: { type: 'boolean' },
   unit: { type: 'string' },
   'stop-timeout': { type: 'string' },
   print: { type: 'boolean' },

@@ -23,6 +23,7 @@ Options:
                    be repeated. The payload gets the sockets by LISTEN_FDS. Not with docker, which has
                    no way to pass them
   --only PART      service or socket: with --socket, print this one of the two
+  --systemd        for an image or a bundle whose first process is systemd
   --user           for the service manager of a user
   --help           show this text
 
@@ -61,6 +62,7 @@ export async function main(args: readonly string[]): Promise<number> {
     args: payload,
     sockets,
     user: values.user === true,
+    systemd: values.systemd === true,
     node: process.execPath,
     script: fileURLToPath(new URL('../../bin/sdbridge.js', import.meta.url)),
     program,
@@ -78,6 +80,7 @@ const OPTIONS = {
   name: { type: 'string' },
   socket: { type: 'string', multiple: true },
   only: { type: 'string' },
+  systemd: { type: 'boolean' },
   user: { type: 'boolean' },
   help: { type: 'boolean', short: 'h' },
 } as const

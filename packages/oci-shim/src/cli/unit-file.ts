@@ -16,6 +16,8 @@ export interface UnitFacts {
   readonly sockets: readonly string[]
   /** Whether it is for the service manager of a user. */
   readonly user: boolean
+  /** Whether the container's first process is systemd. */
+  readonly systemd: boolean
   /** Absolute paths. */
   readonly node: string
   readonly script: string
@@ -24,7 +26,7 @@ export interface UnitFacts {
 
 /** The text of a `.service`. */
 export function serviceUnit(facts: UnitFacts): string {
-  const { engine, name, user, node, script } = facts
+  const { engine, name, user, node, script, systemd } = facts
   const isRuntime = engine === 'runc' || engine === 'crun'
   const hasDaemon = engine === 'docker' && !user
   const sections = [
@@ -43,21 +45,20 @@ export function serviceUnit(facts: UnitFacts): string {
     ],
     [
       '[Service]',
-      '# Active when the payload says READY=1. For one that never says so, Type=exec.',
+      systemd
+        ? '# Active when all units inside are started.'
+        : '# Active when the payload says READY=1. For one that never says so, Type=exec.',
       'Type=notify',
       '# All that the payload says is passed on by the main process.',
       'NotifyAccess=main',
-      `ExecStart=${unitWords([node, script, 'run', '--', ...commandOf(facts)])}`,
+      `ExecStart=${unitWords([node, script, 'run', ...(systemd ? ['--systemd'] : []), '--', ...commandOf(facts)])}`,
       '# Removes the container if the main process was killed.',
       `ExecStopPost=${unitWords([node, script, 'cleanup'])}`,
       "# At a stop only the main process is asked, which has the engine stop the container with the image's own signal.",
       'KillMode=mixed',
       '# While an image is pulled, the start takes as long as that, 15 minutes at the most.',
       'TimeoutStartSec=90',
-      '# For all of it: the container has 20 seconds and more before it is killed.',
-      'TimeoutStopSec=30',
-      '# A payload that ends by the SIGTERM that stops it has not failed.',
-      'SuccessExitStatus=143',
+      ...endOf(facts),
       'Restart=on-failure',
       "# For the container's notification socket; it goes with the unit.",
       // After a colon systemd takes the name of a link.
@@ -97,6 +98,23 @@ export function socketUnit(facts: UnitFacts): string | undefined {
     ],
     ['[Install]', 'WantedBy=sockets.target'],
   ])
+}
+
+function endOf({ systemd }: UnitFacts): string[] {
+  if (systemd)
+    return [
+      '# For all units inside, each of which may take 90 seconds: 110 are theirs before it is killed.',
+      'TimeoutStopSec=120',
+      '# A reboot inside starts it anew.',
+      'SuccessExitStatus=133',
+      'RestartForceExitStatus=133',
+    ]
+  return [
+    '# For all of it: the container has 20 seconds and more before it is killed.',
+    'TimeoutStopSec=30',
+    '# A payload that ends by the SIGTERM that stops it has not failed.',
+    'SuccessExitStatus=143',
+  ]
 }
 
 function placeOf({ user }: UnitFacts): string {

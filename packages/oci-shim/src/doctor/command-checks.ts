@@ -105,6 +105,7 @@ async function checkPlan({ command, options, state, bridge }: BridgedUnit): Prom
       env: state.environment,
       unit: state.unit,
       cgroupParent: undefined,
+      systemd: options.systemd,
     })
     return plan.launch.warnings.map((warning) =>
       hint('command', warning, 'none is needed if that is meant'),

@@ -11,7 +11,7 @@ const ANSWER_MS = 15_000
 
 /** Asks the engine of a unit, as the unit's processes would, whether it can do what is asked of it. */
 export async function checkEngine(bridged: BridgedUnit): Promise<Diagnosis[]> {
-  const { command, state } = bridged
+  const { command, options, state } = bridged
   if (command === undefined) return []
   if (!hasProgram(command.file, state.environment))
     return [
@@ -21,7 +21,8 @@ export async function checkEngine(bridged: BridgedUnit): Promise<Diagnosis[]> {
         'install it, or write its whole path',
       ),
     ]
-  const report = await examineEngine(command, { env: state.environment })
+  const systemd = options?.systemd === true
+  const report = await examineEngine(command, { env: state.environment, systemd })
   if (report.problem !== undefined) {
     const [found, ...remedy] = report.problem.message.split(/: (?=expected )/)
     return [fault(`engine-${report.problem.code}`, found!, remedy[0] ?? UNREACHABLE)]

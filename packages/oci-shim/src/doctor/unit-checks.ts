@@ -1,6 +1,7 @@
 import { parseTimespan } from '../run/unit-settings.js'
 import type { BridgedUnit } from './bridged-unit.js'
 import { type Diagnosis, fault, hint, risk } from './diagnosis.js'
+import { watchdogSetting } from './watchdog-setting.js'
 
 /** Judges the settings of a unit whose main process is a bridge. */
 export function checkSettings(bridged: BridgedUnit): Diagnosis[] {
@@ -167,7 +168,20 @@ function checkRestart({ value }: BridgedUnit): Diagnosis | undefined {
   return hint('restart', 'Restart=no: a payload that fails stays away', 'set Restart=on-failure')
 }
 
+function checkWatchdog(bridged: BridgedUnit): Diagnosis | undefined {
+  const { options } = bridged
+  if (options?.systemd !== true || options.senders !== 'init') return undefined
+  const setting = watchdogSetting(bridged)
+  if (setting === undefined) return undefined
+  return fault(
+    'watchdog',
+    `WatchdogSec=${setting} with --systemd: systemd as the first process of a container pings nobody`,
+    'leave it out, and give the units inside WatchdogSec=',
+  )
+}
+
 const CHECKS: readonly Check[] = [
+  checkWatchdog,
   checkReload,
   checkType,
   checkNotifyAccess,

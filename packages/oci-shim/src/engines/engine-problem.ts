@@ -9,8 +9,9 @@ export interface EngineProblem {
    * - `other-user`: the engine is of a user, and this is not that user.
    * - `other-engine`: the program is another one by this name.
    * - `unreachable`: the engine does not answer.
+   * - `version`, `maps-users`: what only systemd as the payload asks for; the engine is too old, or gives its containers other users.
    */
-  readonly code: 'remote' | 'other-user' | 'other-engine' | 'unreachable'
+  readonly code: 'remote' | 'other-user' | 'other-engine' | 'unreachable' | 'version' | 'maps-users'
   /** One line: what was expected, what was found, and what to do. */
   readonly message: string
 }
@@ -29,6 +30,8 @@ export interface ExamineOptions {
   env?: NodeJS.ProcessEnv
   /** How long each question may take. Default 10 s. */
   timeoutMs?: number
+  /** Whether the payload is to be systemd, which takes more. Default false. */
+  systemd?: boolean
 }
 
 /**
@@ -39,17 +42,21 @@ export async function examineEngine(
   command: EngineCommand,
   options: ExamineOptions = {},
 ): Promise<EngineReport> {
-  const { env = { ...process.env, NOTIFY_SOCKET: undefined }, timeoutMs = 10_000 } = options
+  const {
+    env = { ...process.env, NOTIFY_SOCKET: undefined },
+    timeoutMs = 10_000,
+    systemd = false,
+  } = options
   const { file, globals } = command
   const ask: Ask = (...args) => runCommand({ file, args: [...globals, ...args] }, env, timeoutMs)
-  if (command.engine === 'docker') return await examineDocker(ask)
+  if (command.engine === 'docker') return await examineDocker(ask, systemd)
   if (command.engine === 'podman') return await examinePodman(command, ask, env)
   return { problem: undefined, warnings: [], cgroupDriver: undefined }
 }
 
 type Ask = (...args: string[]) => Promise<CommandOutcome>
 
-async function examineDocker(ask: Ask): Promise<EngineReport> {
+async function examineDocker(ask: Ask, systemd: boolean): Promise<EngineReport> {
   // Of all that may name another host, options, variables and contexts, the client itself knows which one counts.
   const endpoint = await ask('context', 'inspect', '--format', '{{json .Endpoints.docker.Host}}')
   if (endpoint.isMissing) return report()
@@ -82,16 +89,16 @@ async function examineDocker(ask: Ask): Promise<EngineReport> {
       ),
     )
   }
-  return judgeDocker(info)
+  const judgement = judgeDocker(info)
+  if (judgement.problem !== undefined || !systemd) return judgement
+  return { ...judgement, problem: dockerForSystemd(version, info) }
 }
 
 function judgeDocker(info: Record<string, unknown>): EngineReport {
   const kernel = textOf(info['KernelVersion'])
   if (textOf(info['OSType']) !== 'linux' || kernel !== release())
     return report(otherKernel('docker', kernel))
-  const security = Array.isArray(info['SecurityOptions']) ? info['SecurityOptions'] : []
-  const isRootless = security.some((each) => /(?:^|,)name=rootless(?:,|$)/.test(String(each)))
-  if (isRootless && process.geteuid?.() === 0) {
+  if (hasSecurity(info, 'rootless') && process.geteuid?.() === 0) {
     return report({
       code: 'other-user',
       message:
@@ -101,6 +108,33 @@ function judgeDocker(info: Record<string, unknown>): EngineReport {
   const warnings = info['LiveRestoreEnabled'] === true ? [LIVE_RESTORE] : []
   const driver = textOf(info['CgroupDriver'])
   return { problem: undefined, warnings, cgroupDriver: driverOf(driver) }
+}
+
+// Both are dockerd's own refusals, in words that tell what to do; its last word is before anything is made.
+function dockerForSystemd(
+  version: string,
+  info: Record<string, unknown>,
+): EngineProblem | undefined {
+  const [major = 0] = version.split('.').map(Number)
+  // Debian's has the option from 26.1 on.
+  const least = version.includes('+dfsg') ? 26 : 28
+  if (major < least) {
+    return {
+      code: 'version',
+      message: `docker ${version} has no --security-opt writable-cgroups, without which systemd cannot make cgroups: expected 28.0 or newer; or take podman`,
+    }
+  }
+  const cause = ['userns', 'rootless'].find((name) => hasSecurity(info, name))
+  if (cause === undefined) return undefined
+  return {
+    code: 'maps-users',
+    message: `${cause === 'userns' ? 'dockerd has userns-remap' : 'dockerd is rootless'}, and then gives no container a cgroup to write to, with --userns=host neither, which systemd needs: expected a dockerd of root without userns-remap; or take podman or crun`,
+  }
+}
+
+function hasSecurity(info: Record<string, unknown>, name: string): boolean {
+  const options = Array.isArray(info['SecurityOptions']) ? info['SecurityOptions'] : []
+  return options.some((each) => new RegExp(`(?:^|,)name=${name}(?:,|$)`).test(String(each)))
 }
 
 const LIVE_RESTORE =

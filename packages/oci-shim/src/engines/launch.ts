@@ -21,6 +21,8 @@ export interface BridgeFacts {
   readonly cgroupParent: string | undefined
   /** Whether files need a label so that a container may use them. */
   readonly selinux: boolean
+  /** Whether the container's first process is systemd. */
+  readonly systemd: boolean
 }
 
 /** A command to run: the program, and what follows `argv[0]`. */

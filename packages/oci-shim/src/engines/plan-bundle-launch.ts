@@ -3,6 +3,7 @@ import { configuredVariables, editConfig } from '../runtime/edit-config.js'
 import { configFileOf, isObject, readBundle, type Bundle } from '../runtime/bundle.js'
 import type { Json } from '../runtime/exact-json.js'
 import { isOnReadOnly, missingMountpoints } from '../runtime/mountpoints.js'
+import { withSystemd } from '../runtime/systemd-config.js'
 import { writeBundle } from '../runtime/write-bundle.js'
 import { type BundleContainer, bundleContainerCommands } from './bundle-container-commands.js'
 import { EditedWords } from './edited-words.js'
@@ -13,6 +14,9 @@ import type { BridgeFacts, Launch } from './launch.js'
 import { labelDirectory } from './label-directory.js'
 import type { PreparedContainer } from './prepared-container.js'
 import { stopSignalNumber } from './stop-signal.js'
+import { refuseForSystemd } from './systemd-bundle.js'
+import { usesSystemdCgroups } from './systemd-cgroups.js'
+import { SYSTEMD_STOP_SIGNAL, SYSTEMD_TMPFS } from './systemd-needs.js'
 
 type BundleFacts = BridgeFacts & { readonly engine: 'runc' | 'crun' }
 
@@ -36,7 +40,7 @@ export async function planBundleLaunch(
 
   refuseDescriptors(command)
   const warnings: string[] = []
-  const bundle = await read(command)
+  const bundle = withNeeds(command, facts, await read(command))
   const config = editConfig(bundle, await editOf(command, facts, bundle, warnings))
   const copy = join(facts.privateDirectory, 'bundle')
   const { words, pidFile } = editWords(command, facts, copy, warnings)
@@ -62,6 +66,17 @@ export async function planBundleLaunch(
 }
 
 const STOP_SIGNAL_ANNOTATION = 'org.opencontainers.image.stopSignal'
+
+function withNeeds(command: EngineCommand, { systemd }: BundleFacts, bundle: Bundle): Bundle {
+  if (!systemd) return bundle
+  refuseForSystemd(command, bundle.config)
+  const config = withSystemd(bundle.config, SYSTEMD_TMPFS)
+  const stopSignal = annotationOf(bundle, STOP_SIGNAL_ANNOTATION) ?? SYSTEMD_STOP_SIGNAL
+  const given = isObject(config['annotations']) ? config['annotations'] : {}
+  // There a later start finds it, too.
+  const annotations = { ...given, [STOP_SIGNAL_ANNOTATION]: stopSignal }
+  return { ...bundle, config: { ...config, annotations } }
+}
 
 function launchOf(
   command: EngineCommand,
@@ -163,7 +178,7 @@ async function editOf(
     )
   return {
     mount: { source: notifyDirectory, target: containerDirectory },
-    variables: { ...variables, ...listen },
+    variables: { ...variables, ...listen, ...(facts.systemd ? { container: 'oci' } : {}) },
     ownVariables,
     annotations: {
       [UNIT_LABEL]: facts.unit,
@@ -188,17 +203,9 @@ function refuseMounts(command: EngineCommand, target: string, { config }: Bundle
 }
 
 // The runtimes' own default is a cgroup beside the unit's, which is not the unit's to kill. systemd's way has no cgroup paths.
-function cgroupsPathOf(
-  { globalOptions, operands }: EngineCommand,
-  { cgroupParent }: BundleFacts,
-): string | undefined {
-  const isSystemd = globalOptions.some(
-    ({ name, value }) =>
-      (name === 'systemd-cgroup' && value !== 'false') ||
-      (name === 'cgroup-manager' && value === 'systemd'),
-  )
-  if (cgroupParent === undefined || isSystemd) return undefined
-  return `${cgroupParent.replace(/\/+$/, '')}/${operands[0] ?? ''}`
+function cgroupsPathOf(command: EngineCommand, { cgroupParent }: BundleFacts): string | undefined {
+  if (cgroupParent === undefined || usesSystemdCgroups(command)) return undefined
+  return `${cgroupParent.replace(/\/+$/, '')}/${command.operands[0] ?? ''}`
 }
 
 async function mountpointsOf(

@@ -1,12 +1,13 @@
 import { join } from 'node:path'
 import { EditedWords } from './edited-words.js'
 import { hasOption, isSwitchedOn, optionValue, type EngineCommand } from './engine-command.js'
-import { EngineError } from './engine-error.js'
 import { imageContainerCommands } from './image-container-commands.js'
 import { DIRECTORY_LABEL, UNIT_LABEL } from './labels.js'
 import type { BridgeFacts, Launch } from './launch.js'
 import { formatCsvFields } from './csv-fields.js'
 import { mountTargets } from './mount-targets.js'
+import { refusedOption } from './refused-option.js'
+import { addSystemd } from './systemd-words.js'
 
 /** An engine that starts containers of images. */
 export type ImageEngineName = 'docker' | 'nerdctl' | 'podman'
@@ -63,7 +64,7 @@ function isDetached(command: ImageEngineCommand): boolean {
 function planStart(command: ImageEngineCommand, words: EditedWords): void {
   const several = ['all', 'filter', 'latest'].find((name) => hasOption(command, name))
   if (several !== undefined)
-    throw refused(command, `--${several}`, 'a unit is one container: give its name')
+    throw refusedOption(command, `--${several}`, 'a unit is one container: give its name')
   if (command.engine !== 'podman') return
   if (!hasOption(command, 'attach')) words.add('--attach')
   if (!hasOption(command, 'sig-proxy')) words.add('--sig-proxy=false')
@@ -88,6 +89,7 @@ function planNew(
   )
     words.add('--sig-proxy=false')
   addCgroup(command, facts, words)
+  if (facts.systemd) addSystemd(command, words)
   if (command.engine === 'podman') ignoreNotifications(command, words, warnings)
   if (isDetached(command)) keepUntilFollowed(command, words)
   warnAboutPids(command, facts, warnings)
@@ -96,7 +98,7 @@ function planNew(
 function refuseRestarts(command: ImageEngineCommand): void {
   const policy = optionValue(command, 'restart')
   if (policy === undefined || policy === '' || policy === 'no') return
-  throw refused(
+  throw refusedOption(
     command,
     `--restart=${policy}`,
     "restarts are the service manager's: leave it out, and set Restart= in the unit",
@@ -106,7 +108,11 @@ function refuseRestarts(command: ImageEngineCommand): void {
 function refuseDescriptors(command: ImageEngineCommand): void {
   const name = ['preserve-fds', 'preserve-fd'].find((each) => hasOption(command, each))
   if (name === undefined) return
-  throw refused(command, `--${name}`, "the unit's sockets are passed on without it: leave it out")
+  throw refusedOption(
+    command,
+    `--${name}`,
+    "the unit's sockets are passed on without it: leave it out",
+  )
 }
 
 function addIdentity(command: ImageEngineCommand, facts: BridgeFacts, words: EditedWords): void {
@@ -124,7 +130,7 @@ function addMount(
 ): void {
   for (const { path, isTmpfs, text } of mountTargets(command)) {
     if (path === containerDirectory || path.startsWith(`${containerDirectory}/`)) {
-      throw refused(
+      throw refusedOption(
         command,
         text,
         `${containerDirectory} is where the notification socket goes: give sdbridge another --container-directory`,
@@ -217,11 +223,4 @@ function listenVariables(fdNames: readonly string[]): Record<string, string> {
 
 function idFileOf({ privateDirectory }: BridgeFacts): string {
   return join(privateDirectory, 'container.id')
-}
-
-function refused(command: EngineCommand, found: string, advice: string): EngineError {
-  return new EngineError(
-    'ERR_ENGINE_OPTION',
-    `${command.engine} ${command.verb}: ${found}: ${advice}`,
-  )
 }

@@ -10,28 +10,30 @@ export interface BarrierEvents {
 }
 
 /**
- * A payload's barrier, on its way to the service manager, who alone can acknowledge it: by closing the descriptor.
+ * A barrier on its way to the service manager, who alone can acknowledge it: by closing the descriptor.
  *
- * In place of the payload's descriptor a pipe of ours goes up, and theirs is closed, on a thread, when the service manager has closed
+ * In place of a payload's descriptor a pipe of ours goes up, and theirs is closed, on a thread, when the service manager has closed
  * ours: whatever a payload sends can be made slow to close, and systemd 252 closes it in PID 1 itself. See docs/decisions/0017.
  */
 export class BarrierEntry implements QueueEntry {
   readonly data: Buffer = BARRIER
   readonly kind = 'barrier'
   /** Theirs, and both ends of ours. */
-  readonly fdCount = 3
-  readonly #fd: number
+  readonly fdCount: number
+  readonly #fds: readonly number[]
   readonly #held: HeldDescriptors
-  readonly #events: BarrierEvents
+  readonly #events: BarrierEvents | undefined
   #pipe: { readFd: number; writeFd: number } | undefined
   #stopWatching: StopWatching | undefined
 
   /**
-   * @param fd Taken over.
+   * @param fds Taken over: those that are closed when it is acknowledged.
    * @param held Keeps what has to be kept when the message has left the queue.
+   * @param events Of a payload's barrier, with its one descriptor; without, it is a barrier of ours.
    */
-  constructor(fd: number, held: HeldDescriptors, events: BarrierEvents) {
-    this.#fd = fd
+  constructor(fds: readonly number[], held: HeldDescriptors, events?: BarrierEvents) {
+    this.#fds = fds
+    this.fdCount = fds.length + 2
     this.#held = held
     this.#events = events
   }
@@ -41,44 +43,51 @@ export class BarrierEntry implements QueueEntry {
     return [this.#pipe.writeFd]
   }
 
-  sent(): void {
+  sent(onAcknowledged: () => void): undefined {
     this.#stopWatching?.()
     const { readFd, writeFd } = this.#pipe!
     closeFd(writeFd)
-    this.#held.hold(readFd, 2, () => {
+    const isWatched = this.#held.hold(readFd, this.#fds.length + 1, () => {
       closeFd(readFd)
-      closeForeignFds([this.#fd])
+      closeForeignFds(this.#fds)
+      if (isWatched) onAcknowledged()
     })
-    this.#events.onSent()
+    if (!isWatched) onAcknowledged()
+    this.#events?.onSent()
   }
 
   abandon(): void {
     this.#stopWatching?.()
     this.#closePipe()
-    closeForeignFds([this.#fd])
+    closeForeignFds(this.#fds)
   }
 
   /** Whoever waits must not take our close for an acknowledgement: theirs is kept until they give up, or we end. */
   withoutFds(): undefined {
+    if (this.#events === undefined) {
+      this.abandon()
+      return
+    }
     this.#stopWatching?.()
     this.#closePipe()
-    const watched = this.#tellsOfGivingUp ? this.#fd : undefined
-    this.#held.hold(watched, 1, () => closeForeignFds([this.#fd]))
+    this.#held.hold(this.#fdOfGivingUp, this.#fds.length, () => closeForeignFds(this.#fds))
     this.#events.onRefused()
   }
 
   onGivenUp(callback: () => void): void {
-    if (this.#stopWatching === undefined && this.#tellsOfGivingUp) {
-      this.#stopWatching = onceHangup(this.#fd, callback)
+    const fd = this.#fdOfGivingUp
+    if (this.#stopWatching === undefined && fd !== undefined) {
+      this.#stopWatching = onceHangup(fd, callback)
     }
   }
 
   /** Nobody has the other end of a pipe any more; of anything else, no end could be relied upon. */
-  get #tellsOfGivingUp(): boolean {
+  get #fdOfGivingUp(): number | undefined {
+    const [fd] = this.#events === undefined ? [] : this.#fds
     try {
-      return kindOfFd(this.#fd) === 'pipe'
+      return fd !== undefined && kindOfFd(fd) === 'pipe' ? fd : undefined
     } catch {
-      return false
+      return undefined
     }
   }
 

@@ -19,6 +19,7 @@
  * - `incomplete`: the message was longer than the bridge takes, and cut off within this line
  * - `no-store`, `store-full`, `name-too-long`: the descriptor store
  * - `no-descriptor`: it needs a descriptor, or exactly one, and that did not come with it
+ * - `not-pollable`: a descriptor for the store that the service manager could not watch
  * - `descriptors-lost`: descriptors came with it that did not arrive whole
  * - `descriptors-unused`: descriptors came that no field uses; they are closed
  * - `descriptors-refused`: the service manager's socket takes none
@@ -45,6 +46,7 @@ export type DropReason =
   | 'store-full'
   | 'name-too-long'
   | 'no-descriptor'
+  | 'not-pollable'
   | 'descriptors-lost'
   | 'descriptors-unused'
   | 'descriptors-refused'

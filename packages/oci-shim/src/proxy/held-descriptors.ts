@@ -21,8 +21,9 @@ export class HeldDescriptors {
    *
    * @param pipeFd Our end of the pipe; `undefined` if there is none that tells.
    * @param close Closes them.
+   * @returns Whether the end of the pipe will be heard of.
    */
-  hold(pipeFd: number | undefined, count: number, close: () => void): void {
+  hold(pipeFd: number | undefined, count: number, close: () => void): boolean {
     this.#count += count
     const release = (): void => {
       if (!this.#releases.delete(release)) return
@@ -38,6 +39,7 @@ export class HeldDescriptors {
             release()
             this.#onFewer()
           })
+    return stopWatching !== undefined
   }
 
   close(): void {

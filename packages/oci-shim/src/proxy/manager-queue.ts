@@ -29,6 +29,9 @@ export interface QueueEvents {
 /**
  * What waits for the service manager, in order. It sends as much as there is room for; while the service manager is busy it waits for
  * room, and while its socket is not there it tries again, ever more rarely, but at least once a second.
+ *
+ * One barrier is out at a time: newer service managers start a process for each to close its descriptor, and as long as notifications
+ * are there they answer nobody else.
  */
 export class ManagerQueue {
   readonly #outlet: UnixOutlet
@@ -39,6 +42,8 @@ export class ManagerQueue {
   #timer: NodeJS.Timeout | undefined
   #pauseMs = FIRST_PAUSE_MS
   #waitsForRoom = false
+  /** Sent, and not acknowledged yet. */
+  #isBarrierOut = false
 
   constructor(outlet: UnixOutlet, events: QueueEvents) {
     this.#outlet = outlet
@@ -96,6 +101,7 @@ export class ManagerQueue {
 
   #send(): void {
     for (let next = this.#entries[0]; next !== undefined; next = this.#entries[0]) {
+      if (next.kind === 'barrier' && this.#isBarrierOut) break
       try {
         if (!this.#outlet.trySend({ data: next.data, fds: next.fds() })) {
           this.#waitForRoom()
@@ -109,7 +115,10 @@ export class ManagerQueue {
         continue
       }
       this.#pauseMs = FIRST_PAUSE_MS
-      this.#removeAt(0).sent()
+      this.#removeAt(0)
+      this.#isBarrierOut ||= next.kind === 'barrier'
+      const following = next.sent(() => this.#barrierAcknowledged())
+      if (following !== undefined) this.#putFirst(following)
     }
   }
 
@@ -132,9 +141,7 @@ export class ManagerQueue {
     }
     const rest = entry.withoutFds()
     if (rest === undefined) return true
-    this.#entries.unshift(rest)
-    this.#bytes += rest.data.length
-    this.#fds += rest.fdCount
+    this.#putFirst(rest)
     return true
   }
 
@@ -183,6 +190,17 @@ export class ManagerQueue {
       (entry) => entry.kind === kind || entry.kind === 'barrier',
     )
     return this.#entries[index]?.kind === kind ? index : -1
+  }
+
+  #barrierAcknowledged(): void {
+    this.#isBarrierOut = false
+    this.#goOn()
+  }
+
+  #putFirst(entry: QueueEntry): void {
+    this.#entries.unshift(entry)
+    this.#bytes += entry.data.length
+    this.#fds += entry.fdCount
   }
 
   #removeAt(index: number): QueueEntry {

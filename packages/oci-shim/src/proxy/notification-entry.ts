@@ -5,20 +5,20 @@ import type { QueueEntry } from './queue-entry.js'
 export class NotificationEntry implements QueueEntry {
   readonly data: Buffer
   readonly kind: 'watchdog' | 'status' | 'other'
-  readonly #onSent: () => void
+  readonly #onSent: (fds: readonly number[]) => QueueEntry | undefined
   readonly #onFdsRefused: () => QueueEntry | undefined
   #fds: readonly number[]
 
   /**
    * @param fds Taken over.
-   * @param onSent Called when it has been sent, and not if it never is.
+   * @param onSent Called when it has been sent, and not if it never is; takes the descriptors over, and returns what is to follow at once.
    * @param onFdsRefused Makes what is sent in its place, without descriptors.
    */
   constructor(
     data: Buffer,
     kind: NotificationEntry['kind'],
     fds: readonly number[],
-    onSent: () => void,
+    onSent: (fds: readonly number[]) => QueueEntry | undefined,
     onFdsRefused: () => QueueEntry | undefined,
   ) {
     this.data = data
@@ -36,19 +36,22 @@ export class NotificationEntry implements QueueEntry {
     return this.#fds
   }
 
-  sent(): void {
-    this.abandon()
-    this.#onSent()
+  sent(): QueueEntry | undefined {
+    return this.#onSent(this.#take())
   }
 
   abandon(): void {
-    const fds = this.#fds
-    this.#fds = []
-    closeForeignFds(fds)
+    closeForeignFds(this.#take())
   }
 
   withoutFds(): QueueEntry | undefined {
     this.abandon()
     return this.#onFdsRefused()
+  }
+
+  #take(): readonly number[] {
+    const fds = this.#fds
+    this.#fds = []
+    return fds
   }
 }

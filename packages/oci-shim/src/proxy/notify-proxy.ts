@@ -253,8 +253,7 @@ export class NotifyProxy {
       const text = `it came with ${lineCount - 1} other line(s) and ${fds.count} descriptor(s)`
       return report('barrier-not-alone', `${text}; BARRIER=1 must be alone, with exactly one`)
     }
-    const [fd] = fds.take() as [number]
-    const entry = new BarrierEntry(fd, this.#held, {
+    const entry = new BarrierEntry(fds.take(), this.#held, {
       onSent: () => {
         this.#ledger.forwarded++
         this.#ledger.barriers++
@@ -273,10 +272,12 @@ export class NotifyProxy {
   ): NotificationEntry | undefined {
     const data = fitMessage(assignments, report)
     if (data.length === 0) return undefined
-    const onSent = (): void => {
+    const onSent = (sent: readonly number[]): BarrierEntry | undefined => {
       this.#ledger.forwarded++
       debug('forwarded: %o', assignments)
       callBack(this.#options.onForwarded, assignments)
+      // What the service manager does not keep it closes itself, in its own time: ours are closed after that.
+      return sent.length > 0 ? new BarrierEntry(sent, this.#held) : undefined
     }
     const { count } = fds
     const onFdsRefused = (): NotificationEntry | undefined => {

@@ -8,9 +8,9 @@ export type StopWatching = () => void
 
 /**
  * Calls back, once, when the other end of a pipe is closed. It does not keep the process alive. Where it cannot be waited for (no memory
- * for that, say), it never calls.
+ * for that, say), it never calls, and returns `undefined`.
  */
-export function onceHangup(fd: number, callback: () => void): StopWatching {
+export function onceHangup(fd: number, callback: () => void): StopWatching | undefined {
   let watcher: FdWatcher | undefined
   try {
     watcher = new FdWatcher(fd, () => {
@@ -21,6 +21,7 @@ export function onceHangup(fd: number, callback: () => void): StopWatching {
   } catch (error) {
     debug('cannot wait for the end of a barrier: %s', (error as Error).message)
     watcher?.close()
+    return undefined
   }
   return () => watcher?.close()
 }

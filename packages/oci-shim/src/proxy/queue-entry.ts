@@ -10,8 +10,13 @@ export interface QueueEntry {
   fds(): readonly number[]
   /** How many descriptors it holds. */
   readonly fdCount: number
-  /** It was sent: lets go of what it holds. */
-  sent(): void
+  /**
+   * It was sent: lets go of what it holds.
+   *
+   * @param onAcknowledged Called, of a barrier, when the service manager has acknowledged it, or nobody can tell when it will.
+   * @returns What is to be sent next, before all that waits.
+   */
+  sent(onAcknowledged: () => void): QueueEntry | undefined
   /** It will not be sent: lets go of what it holds. */
   abandon(): void
   /**

@@ -11,6 +11,7 @@ import type { DropReason } from './drop.js'
 import { FIELD_RULES } from './field-rules.js'
 import { checkMainPidfd, findMainProcess, type OurProcess, type Refusal } from './main-process.js'
 import { ourMonotonicUsec } from './reload-time.js'
+import { isPollable } from './is-pollable.js'
 import { reportLines } from './report-lines.js'
 import { storedName } from './stored-name.js'
 import type { StoreQuota } from './store-quota.js'
@@ -167,6 +168,11 @@ function translateStoring(
   }
   if (fds.count === 0) {
     return leaveOutStoring(assignments, arrival, 'no-descriptor', 'there is nothing to store')
+  }
+  if (assignments.fdPoll !== false && !fds.all.every(isPollable)) {
+    const text =
+      'one of its descriptors cannot be watched (opened with O_PATH, say), and systemd would keep none; FDPOLL=0 has it not watch'
+    return leaveOutStoring(assignments, arrival, 'not-pollable', text)
   }
   const { limit, total } = store.quota
   if (!store.quota.hasRoomFor(fds.count)) {

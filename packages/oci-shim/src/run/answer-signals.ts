@@ -3,14 +3,12 @@ import type { Signal } from '@sdbridge/syscalls'
 import type { NotifyProxy } from '../proxy/notify-proxy.js'
 import type { Child } from './child-process.js'
 import type { ContainerStop } from './container-stop.js'
-import { runCommand } from '../engines/command-outcome.js'
-import { killCommand } from './kill-command.js'
 import { tell } from './operator-log.js'
 import type { OwnContainer } from './own-container.js'
 import type { PreparedRun } from './prepare-run.js'
+import { signalContainer } from './signal-container.js'
 import type { SignalInbox } from './signal-inbox.js'
 
-const ANSWER_MS = 15_000
 /** For the payload to write a core, after the watchdog's SIGABRT. */
 const ABORT_MS = 10_000
 
@@ -31,12 +29,7 @@ export function answerSignals(
 ): void {
   const passOn = async (signal: Signal): Promise<void> => {
     if (plan === undefined || own === undefined) return child.kill(signal)
-    const container = await own.find()
-    if (container === undefined)
-      return tell(`${signal} does not reach the container: there is none yet`)
-    const command = killCommand(plan.command, container.name, signal)
-    const { code, reason } = await runCommand(command, host.passedOn, ANSWER_MS)
-    if (code !== 0) tell(`${signal} does not reach the container: ${reason}`)
+    await signalContainer(plan.command, own, signal, host.passedOn)
   }
   const abort = async (signal: Signal): Promise<void> => {
     await passOn(signal)

@@ -1,11 +1,11 @@
 import { join } from 'node:path'
+import { exitCodeOf } from './exit-code-of.js'
 import { readHostEnvironment } from './host-environment.js'
 import { keepDescriptors } from './keep-descriptors.js'
 import { removeLabelledContainers } from './labelled-containers.js'
 import { removeNotedContainer } from './leftovers.js'
 import { tell } from './operator-log.js'
 import { baseDirectory, directoriesIn, fileNameOf, PrivateDirectory } from './private-directory.js'
-import { exitCodeOf } from './run.js'
 import type { CleanupOptions } from './run-options.js'
 import { isByHand, unitIdentity } from './unit-identity.js'
 

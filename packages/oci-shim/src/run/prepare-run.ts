@@ -1,7 +1,9 @@
 import { join } from 'node:path'
-import { parseEngineCommand } from '../engines/engine-command.js'
+import { canPassFds, type EngineCommand, parseEngineCommand } from '../engines/engine-command.js'
 import { examineEngine } from '../engines/engine-problem.js'
+import { SYSTEMD_SOCKET } from '../engines/systemd-needs.js'
 import { BridgeError } from './bridge-error.js'
+import { checkSystemd } from './check-systemd.js'
 import { type ContainerPlan, planContainer } from './container-plan.js'
 import { type ContainerSockets, takeSockets } from './container-sockets.js'
 import { type HostEnvironment, readHostEnvironment } from './host-environment.js'
@@ -48,14 +50,15 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     // A command that is only shown has no need of an engine.
     command === undefined || options.print
       ? undefined
-      : examineEngine(command, { env: host.passedOn }),
+      : examineEngine(command, { env: host.passedOn, systemd: options.systemd }),
   ])
   if (report?.problem !== undefined)
     throw new BridgeError('ERR_BRIDGE_FAILED', report.problem.message)
   if (options.mainPid) checkMainPid(settings)
+  if (options.systemd) checkSystemd(options, command, host)
   if (command === undefined) checkFirstProcess(options)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
-  const storeLimit = storeLimitOf(options, host, settings)
+  const storeLimit = isStoreless(options, command) ? 0 : storeLimitOf(options, host, settings)
   // What is only shown, and what is started another time, is meant for a unit.
   const isForUnit = options.print || command?.verb === 'create' || host.notifySocket !== undefined
   const variables = variablesOf(isForUnit, host, storeLimit)
@@ -65,7 +68,8 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
       path,
       env: host.passedOn,
       containerDirectory: options.containerDirectory,
-      variables: withSocket(variables, join(options.containerDirectory, 'notify.sock')),
+      variables: withSocket(variables, join(options.containerDirectory, socketName(options))),
+      systemd: options.systemd,
       fdNames: sockets.names,
       unit: identity.id,
       cgroupParent: cgroupForContainer(identity, settings, command, report?.cgroupDriver),
@@ -127,6 +131,17 @@ function storeLimitOf(
   const ofUnit = host.storeLimit ?? settings.storeLimit
   if (ofUnit === undefined) return storeLimit === Infinity ? 0 : storeLimit
   return Math.min(ofUnit, storeLimit)
+}
+
+/**
+ * systemd stores what its units store, each time anew. Of an engine that gives nothing back, the unit's store would only become full.
+ */
+function isStoreless({ systemd }: RunOptions, command: EngineCommand | undefined): boolean {
+  return systemd && command !== undefined && !canPassFds(command)
+}
+
+function socketName({ systemd }: RunOptions): string {
+  return systemd ? SYSTEMD_SOCKET : 'notify.sock'
 }
 
 function variablesOf(

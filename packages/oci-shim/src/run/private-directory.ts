@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import {
   chmodSync,
   lstatSync,
@@ -9,6 +8,7 @@ import {
   rmdirSync,
   rmSync,
   statSync,
+  symlinkSync,
   type Stats,
 } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
@@ -106,6 +106,14 @@ export class PrivateDirectory {
     chmodSync(this.notifyDirectory, 0o755)
   }
 
+  /** Gives the socket another name beside its own. */
+  linkSocket(name: string): void {
+    const link = join(this.notifyDirectory, name)
+    // A container that outlives its unit has it already.
+    rmSync(link, { force: true })
+    symlinkSync(basename(this.socketPath), link)
+  }
+
   /** Whether it is there, and can only be what we, or another process of this user, have made. */
   isOurs(): boolean {
     return isPrivate(lstatSync(this.path, { throwIfNoEntry: false }))
@@ -195,6 +203,8 @@ export function fileNameOf(id: string): string {
     .replace(/^[.-]+/, '')
     .slice(0, 48)
   if (plain === id && id !== '') return id
+  // Loaded for such an id only: it would cost each bridge half a mebibyte.
+  const { createHash } = process.getBuiltinModule('node:crypto')
   return `${plain || 'unit'}-${createHash('sha256').update(id).digest('hex').slice(0, 12)}`
 }
 

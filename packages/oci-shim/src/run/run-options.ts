@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly pullLimitSec: number
   /** Where the container socket's directory appears inside the container. */
   readonly containerDirectory: string
+  /** Whether the container's first process is systemd. */
+  readonly systemd: boolean
   /** Prints the command that would be run, and does nothing else. */
   readonly print: boolean
   /** Stands for the unit where there is none: under another service manager, say. */

@@ -1,5 +1,4 @@
-import { EngineError } from '../engines/engine-error.js'
-import { BridgeError } from './bridge-error.js'
+import { exitCodeOf } from './exit-code-of.js'
 import { tell } from './operator-log.js'
 import { prepareRun } from './prepare-run.js'
 import { printCommand } from './print-command.js'
@@ -25,11 +24,4 @@ export async function run(options: RunOptions): Promise<number> {
     tell((error as Error).message)
     return exitCodeOf(error)
   }
-}
-
-/** What the command line documents: a mistake in it is 2, all else that the bridge itself cannot do is 125. */
-export function exitCodeOf(error: unknown): number {
-  if (error instanceof BridgeError) return error.exitCode
-  const isMistake = error instanceof EngineError && error.code !== 'ERR_ENGINE_UNREACHABLE'
-  return isMistake ? 2 : 125
 }

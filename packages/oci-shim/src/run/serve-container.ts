@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Signal } from '@sdbridge/syscalls'
 import type { Launch } from '../engines/launch.js'
+import { SYSTEMD_SOCKET, SYSTEMD_STOP_SIGNAL } from '../engines/systemd-needs.js'
 import { adoptOrphans } from './adopt-orphans.js'
 import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child } from './child-process.js'
@@ -11,6 +12,7 @@ import { ContainerStop } from './container-stop.js'
 import { type Ending, endAs } from './ending.js'
 import { extendWhilePulling } from './extend-while-pulling.js'
 import { removeLeftovers, removeNotedContainer } from './leftovers.js'
+import { InnerSystemd } from './inner-systemd.js'
 import { logsCommand } from './logs-command.js'
 import { openProxy } from './open-proxy.js'
 import { tell } from './operator-log.js'
@@ -20,6 +22,7 @@ import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
 import { resolveProgram } from './program-file.js'
 import type { PullExtension } from './pull-extension.js'
+import { signalContainer } from './signal-container.js'
 import type { SignalInbox } from './signal-inbox.js'
 import { writeState } from './state-file.js'
 import { stopGraceSec } from './stop-grace.js'
@@ -47,6 +50,7 @@ export async function serveContainer(prepared: PreparedRun, inbox: SignalInbox):
     // podman does that itself, below the cgroup that it finds itself in.
     if (plan?.cgroup !== undefined && plan.launch.engine !== 'podman')
       makeRoomForContainer(plan.cgroup)
+    if (prepared.options.systemd) directory.linkSocket(SYSTEMD_SOCKET)
     await plan?.launch.prepare()
     const isCreated = plan?.launch.verb === 'create'
     const ending = isCreated ? await create(prepared, inbox) : await serve(prepared, inbox)
@@ -93,7 +97,10 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   let hasStatus = false
   let stop: ContainerStop | undefined
   let pull: PullExtension | undefined
-  const proxy = openProxy(prepared, own, ({ ready, status, extendTimeoutUsec }) => {
+  const inner = innerSystemd(prepared, own, () => stop?.isStopping === true)
+  const proxy = openProxy(prepared, own, (assignments) => {
+    const { ready, status, extendTimeoutUsec } = assignments
+    inner?.hear(assignments)
     isReady ||= ready === true
     hasStatus ||= status !== undefined
     pull?.look()
@@ -137,7 +144,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     // Not before: a container whose client was lost has spoken until it was removed.
     await Promise.race([proxy.idle(), delay(DRAIN_MS, undefined, { ref: false })])
     tellSummary(proxy)
-    return ending
+    return inner === undefined || stopping.isStopping ? ending : inner.endingOf(ending)
   } catch (error) {
     if (child === undefined) throw error
     return endOnMistake(prepared, child, own, error as Error)
@@ -145,6 +152,18 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     pull?.end()
     proxy.close()
   }
+}
+
+function innerSystemd(
+  { host, options, plan }: PreparedRun,
+  own: OwnContainer | undefined,
+  isStopping: () => boolean,
+): InnerSystemd | undefined {
+  if (!options.systemd || plan === undefined || own === undefined) return undefined
+  return new InnerSystemd(() => {
+    // The first one, if it came sooner, has not been heard.
+    if (isStopping()) void signalContainer(plan.command, own, SYSTEMD_STOP_SIGNAL, host.passedOn)
+  })
 }
 
 async function startChild(prepared: PreparedRun): Promise<Child> {

@@ -19,11 +19,15 @@ export function cgroupForContainer(
   { engine }: EngineCommand,
   driver: string | undefined,
 ): string | undefined {
-  const isUnified = existsSync(join(ROOT, 'cgroup.controllers'))
-  if (unit === undefined || delegate !== true || !isUnified) return undefined
+  if (unit === undefined || delegate !== true || !isUnified()) return undefined
   // docker's other driver asks systemd for a scope in a slice, which a unit is not. podman and the runtimes have ways of their own.
   const takesPath = engine === 'docker' || engine === 'nerdctl' ? driver === 'cgroupfs' : true
   return takesPath ? cgroup : undefined
+}
+
+/** Whether this host has the one hierarchy of cgroups (v2), in which a part can be given away. */
+export function isUnified(root: string = ROOT): boolean {
+  return existsSync(join(root, 'cgroup.controllers'))
 }
 
 /**

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 
 /** The unit that a process belongs to. */
@@ -28,6 +27,7 @@ export function unitIdentity(given?: string): UnitIdentity {
   if (found === undefined) {
     // Started by hand, or by another manager: nothing but the process tells one run from the next, and its number only until
     // it is another's, which may be in another pid namespace of this host.
+    const { randomBytes } = process.getBuiltinModule('node:crypto')
     const id = `${BY_HAND}${process.pid}-${randomBytes(4).toString('hex')}`
     return { unit: undefined, manager: 'system', id, cgroup }
   }

@@ -1,5 +1,3 @@
-import { randomBytes } from 'node:crypto'
-
 /** Any JSON value. */
 export type Json = null | boolean | number | string | readonly Json[] | JsonObject
 export interface JsonObject {
@@ -20,16 +18,25 @@ export interface ExactJson {
  * @throws SyntaxError
  */
 export function parseExactJson(text: string): ExactJson {
-  const mark = `number-${randomBytes(16).toString('hex')}:`
+  let mark: string | undefined
   const marked = text.replace(TOKENS, (token) => {
     const isKept = token.startsWith('"') || String(Number(token)) === token
-    return isKept ? token : `"${mark}${token}"`
+    return isKept ? token : `"${(mark ??= newMark())}${token}"`
   })
   return {
     value: JSON.parse(marked) as Json,
-    stringify: (value) =>
-      JSON.stringify(value, null, '\t').replaceAll(new RegExp(`"${mark}([-+.0-9eE]+)"`, 'g'), '$1'),
+    stringify: (value) => {
+      const written = JSON.stringify(value, null, '\t')
+      if (mark === undefined) return written
+      return written.replaceAll(new RegExp(`"${mark}([-+.0-9eE]+)"`, 'g'), '$1')
+    },
   }
+}
+
+// Loaded here: most files need none, and node:crypto would cost each bridge half a mebibyte.
+function newMark(): string {
+  const { randomBytes } = process.getBuiltinModule('node:crypto')
+  return `number-${randomBytes(16).toString('hex')}:`
 }
 
 // A string, or what begins as a number does and JSON.parse would take; a string that does not end is left to JSON.parse.

@@ -1,6 +1,6 @@
 """Sends BARRIER=1 with the only descriptor of a TCP connection whose close blocks: SO_LINGER, and data that nobody reads.
 
-linger-barrier.py <socket path>
+linger-barrier.py <socket path> [message [how many other descriptors go with it]]
 
 Prints "sent" when its own copy is closed: only the last close blocks. Then waits for a line, reads the connection, so
 that the close can end, and prints "end" when the end has come through.
@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 
+path, message, others = [*sys.argv[1:], *["BARRIER=1", 0][len(sys.argv) - 2 :]]
 listener = socket.socket()
 listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
 listener.bind(("127.0.0.1", 0))
@@ -25,8 +26,8 @@ except BlockingIOError:
     pass
 
 with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
-    sender.connect(sys.argv[1])
-    socket.send_fds(sender, [b"BARRIER=1"], [lingering.fileno()])
+    sender.connect(path)
+    socket.send_fds(sender, [message.encode()], [0] * int(others) + [lingering.fileno()])
 lingering.close()
 print("sent", flush=True)
 sys.stdin.readline()

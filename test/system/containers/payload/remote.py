@@ -72,13 +72,16 @@ class Remote:
             sender.connect(socket_address(address or os.environ["NOTIFY_SOCKET"]))
             fds = array.array("i", [self.files[name] for name in files])
             control = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, fds)] if files else []
-            for _ in range(count):
-                sender.sendmsg([text.encode("latin-1")], control)
-        if close:
-            for name in files:
-                os.close(self.files.pop(name))
+            try:
+                for _ in range(count):
+                    sender.sendmsg([text.encode("latin-1")], control)
+            finally:
+                for name in files if close else []:
+                    os.close(self.files.pop(name))
 
     def send_barrier(self, name, text):
+        if name in self.barriers:
+            os.close(self.barriers[name])
         read_end, write_end = os.pipe()
         self.files["barrier"] = write_end
         self.barriers[name] = read_end

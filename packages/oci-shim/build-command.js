@@ -1,0 +1,107 @@
+// Bundles what `tsc -b` has made of the `sdbridge` command into few files, dist/command, which bin/sdbridge.js runs. Decision 0019 tells why.
+import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { rolldown } from 'rolldown'
+
+/** @typedef {import('rolldown').OutputChunk | import('rolldown').OutputAsset} Output */
+
+const here = dirname(fileURLToPath(import.meta.url))
+const destination = join(here, 'dist/command')
+// Written beside and renamed, so that no command that starts meanwhile finds half of it.
+const temporary = `${destination}.${process.pid}`
+
+/**
+ * `debug` takes its colours from supports-color if some other tool has brought that along, here or where the command is installed. A
+ * program of root's loads nothing that happens to lie there.
+ *
+ * @type {import('rolldown').Plugin}
+ */
+const withoutColours = {
+  name: 'without-colours',
+  resolveId: (id) => (id === 'supports-color' ? '\0supports-color' : undefined),
+  load: (id) => (id === '\0supports-color' ? 'export {}' : undefined),
+}
+
+const { output } = await bundle()
+checkRun(output)
+mkdirSync(temporary)
+for (const chunk of output) writeFileSync(join(temporary, chunk.fileName), textOf(chunk))
+writeFileSync(join(temporary, 'LICENSES.txt'), licencesOf(output.flatMap(modulesOf)))
+rmSync(destination, { recursive: true, force: true })
+renameSync(temporary, destination)
+
+async function bundle() {
+  const build = await rolldown({
+    input: { sdbridge: join(here, 'dist/cli/main.js') },
+    platform: 'node',
+    // Nothing of ours does anything when it is imported, but the program itself.
+    treeshake: { moduleSideEffects: false },
+    plugins: [withoutColours],
+    onLog: (level, log) => {
+      throw new Error(`${level}: ${log.message}`)
+    },
+  })
+  return await build.generate({
+    entryFileNames: '[name].js',
+    chunkFileNames: '[name].js',
+    // What several subcommands need is in one file.
+    codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+    // Names and lines stay, for stack traces; the comments are in src.
+    minify: false,
+    minifyInternalExports: false,
+    comments: false,
+  })
+}
+
+/**
+ * The package may be upgraded below a bridge that runs on for weeks: all that it needs is loaded when it starts.
+ *
+ * @param {Output[]} chunks
+ */
+function checkRun(chunks) {
+  const run = chunks.find(({ fileName }) => fileName === 'run.js')
+  if (run?.type !== 'chunk') throw new Error('there is no run.js')
+  if (run.dynamicImports.length > 0)
+    throw new Error(`it loads ${run.dynamicImports.join(', ')} later`)
+}
+
+/**
+ * One character beyond Latin-1 would make V8 keep the text of the whole file with two bytes for each.
+ *
+ * @param {Output} chunk
+ */
+function textOf(chunk) {
+  if (chunk.type !== 'chunk') throw new Error(`${chunk.fileName} is no JavaScript`)
+  const { code, fileName } = chunk
+  if (/String\.raw`[^`]*\P{ASCII}/u.test(code)) throw new Error(`${fileName}: raw, and not ASCII`)
+  return code.replaceAll(
+    /[^\0-\x7f]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+}
+
+/** @param {Output} chunk */
+function modulesOf(chunk) {
+  return chunk.type === 'chunk' ? chunk.moduleIds : []
+}
+
+/**
+ * The licences of what others wrote, which ask to go wherever the code goes.
+ *
+ * @param {string[]} modules
+ */
+function licencesOf(modules) {
+  const folders = modules.flatMap(
+    (module) => /^.*\/node_modules\/(?:@[^/]+\/)?[^/]+/.exec(module) ?? [],
+  )
+  return [...new Set(folders)].toSorted().map(licenceOf).join('\n')
+}
+
+/** @param {string} folder */
+function licenceOf(folder) {
+  const { name, version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'))
+  const file = readdirSync(folder).find((each) => /^licen[cs]e(?:\.|$)/i.test(each))
+  if (file === undefined) throw new Error(`${name} ${version} has no file of its licence`)
+  return `${name} ${version}, which is part of this command:\n\n${readFileSync(join(folder, file), 'utf8')}`
+}
