@@ -151,7 +151,8 @@ describeOnEachSystemd('a payload behind the proxy', (machine) => {
     })
     expect(code).toBe('ERR_NOTIFY_TIMEOUT')
     expect(await payload.run(({ kept }) => kept['barrier'])).toBe('passed')
-    expect(await main.run(({ kept }) => kept['proxy'].counters.barriers)).toBe(3)
+    // One is out at a time, and the one that was given up meanwhile does not go up any more.
+    expect(await main.run(({ kept }) => kept['proxy'].counters.barriers)).toBe(2)
     expect(await machine().log()).not.toContain('barrier.service: Got extra auxiliary fds')
   })
 

@@ -25,6 +25,16 @@ test('or until the next start can', async () => {
   expect(existsSync(join(BASE, unit.name))).toBe(false)
 })
 
+test('which waits while the engine is at it', async () => {
+  const { engine, unit } = await leftBehind()
+  rmSync(join(engine.directory, 'away'))
+  writeFileSync(join(engine.directory, 'removing'), '')
+  await unit.failsToStart()
+  expect(unit.output).not.toContain('cannot remove')
+  expect(existsSync(join(BASE, unit.name))).toBe(false)
+  expect(existsSync(join(engine.directory, 'removing'))).toBe(false)
+})
+
 /** The unit has ended while its engine was away. */
 async function leftBehind(): Promise<{ engine: ScriptedEngine; unit: BridgedUnit }> {
   const engine = scriptedEngine(
@@ -42,6 +52,11 @@ async function leftBehind(): Promise<{ engine: ScriptedEngine; unit: BridgedUnit
     cat "$directory/container" || { echo 'Error: no such container "web"' >&2; exit 125; } ;;
   rm)
     [ ! -e "$directory/away" ] || { echo 'the engine is away' >&2; exit 125; }
+    if [ -e "$directory/removing" ]; then
+      rm "$directory/removing"
+      echo 'Error: removal of container web is already in progress' >&2
+      exit 1
+    fi
     rm -f "$directory/container" ;;
 esac`,
   )

@@ -1,14 +1,18 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { type EngineCommand, isSwitchedOn } from '../engines/engine-command.js'
 import type { Command, Launch } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
 import { runCommand } from '../engines/command-outcome.js'
 import { readInspected } from './inspected-container.js'
 import { tell } from './operator-log.js'
+import { isNone } from './own-container.js'
 import type { PrivateDirectory } from './private-directory.js'
 import { isServedBundle, isServedContainer } from './served-container.js'
 import { readState } from './state-file.js'
 
 const ANSWER_MS = 20_000
+/** Between two attempts. */
+const PAUSE_MS = 500
 
 /**
  * Removes the container that a bridge of this unit has noted, and left behind when it was killed.
@@ -82,12 +86,16 @@ async function removeFound(name: string, command: Command, env: NodeJS.ProcessEn
 }
 
 async function remove(name: string, command: Command, env: NodeJS.ProcessEnv): Promise<void> {
-  const { code, reason } = await runCommand(command, env, ANSWER_MS)
-  if (code === 0) return
-  throw new BridgeError(
-    'ERR_BRIDGE_FAILED',
-    `cannot remove the container ${name} that was left behind: ${reason}`,
-  )
+  for (const end = performance.now() + ANSWER_MS; ; await delay(PAUSE_MS)) {
+    const { code, reason } = await runCommand(command, env, ANSWER_MS)
+    if (code === 0 || isNone(reason)) return
+    // dockerd goes on with what a client has asked for that was killed, and takes its time where containerd does not answer.
+    if (/already in progress/.test(reason) && performance.now() < end) continue
+    throw new BridgeError(
+      'ERR_BRIDGE_FAILED',
+      `cannot remove the container ${name} that was left behind: ${reason}`,
+    )
+  }
 }
 
 /** A container that has a bridge is not left behind, wherever that bridge has its directory. */

@@ -26,7 +26,7 @@ class Stream(threading.Thread):
         # The read end of each barrier, and the last message in front of it.
         self.barriers = {}
         # Released, but perhaps by the end of the bridge: what is sent next shows it.
-        self.released = {}
+        self.released = 0
         self.poll = select.poll()
         self.is_to_end = threading.Event()
         self.sender = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -43,7 +43,7 @@ class Stream(threading.Thread):
             self.send_barrier()
             while self.barriers:
                 self.look_for_released(None)
-            self.tell({"stream": self.released})
+            self.tell({"stream": {"released": self.released}})
         except OSError as error:
             self.tell({"stream": {"error": str(error)}})
 
@@ -66,7 +66,7 @@ class Stream(threading.Thread):
         else:
             self.send(f"X_NUMBER={number}")
         self.sent = number
-        self.tell({"stream": {"sent": number, **self.released}})
+        self.tell({"stream": {"sent": number, "released": self.released}})
         if kind == BEFORE_BARRIER:
             self.send_barrier()
 
@@ -85,4 +85,5 @@ class Stream(threading.Thread):
         for read_end, _ in self.poll.poll(timeout_ms):
             self.poll.unregister(read_end)
             os.close(read_end)
-            self.released = {"released": self.barriers.pop(read_end)}
+            # Several at once come in any order.
+            self.released = max(self.released, self.barriers.pop(read_end))
