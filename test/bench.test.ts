@@ -35,6 +35,8 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 
     'launch crun',
     'launch docker',
     'launch podman',
+    'runtime create',
+    'runtime state',
     'forward',
     'forward-100',
     'latency-1',

@@ -9,7 +9,10 @@ import { inside, repositoryBind } from '../system/repository.js'
 /** @typedef {'runc' | 'crun' | 'docker' | 'podman'} EngineName */
 
 const SCRIPTS = 'test/bench/contestants'
-const SDBRIDGE = inside('packages/oci-shim/bin/sdbridge.js')
+const PACKAGE = inside('packages/oci-shim')
+const SDBRIDGE = `${PACKAGE}/bin/sdbridge.js`
+const RUNC = '/usr/sbin/runc'
+const LAUNCHER = '/usr/local/lib/sdbridge/runc'
 /** Where the node that runs this is in the machine, so that the bridge runs on what the other tables are of. */
 const NODE = '/srv/node'
 /** An engine that makes its first container takes its time. */
@@ -23,8 +26,10 @@ export class EngineMachine {
   reason
   /** @type {Promise<Machine | undefined> | undefined} */
   #machine
-  /** @type {Launcher | undefined} */
+  /** @type {Starter | undefined} */
   #launcher
+  /** @type {Starter | undefined} */
+  #caller
 
   /** @param {string} [reason] Why it is not wanted. */
   constructor(reason) {
@@ -41,9 +46,27 @@ export class EngineMachine {
   async launch(engine, isBridged) {
     const machine = await this.#ready()
     if (machine === undefined) return undefined
-    this.#launcher ??= new Launcher(machine)
+    this.#launcher ??= new Starter(machine, 'launch')
     const bridge = isBridged ? [NODE, SDBRIDGE, 'run', '--'] : []
-    return await this.#launcher.launch([...bridge, ...runWords(engine)], isBridged)
+    return await this.#launcher.start({ words: [...bridge, ...runWords(engine)], isBridged })
+  }
+
+  /**
+   * Calls runc, or the launcher of `sdbridge runtime`, for a container of a bundle.
+   *
+   * @param {'create' | 'state'} verb
+   * @param {'runc' | 'launcher' | 'asking'} how `asking`: the container asks for a socket, and gets it.
+   * @returns {Promise<number | undefined>} Nanoseconds until the call has ended. Undefined: there is no such machine here.
+   */
+  async callRuntime(verb, how) {
+    const machine = await this.#ready()
+    if (machine === undefined) return undefined
+    if (this.#caller === undefined) {
+      await machine.run(NODE, [SDBRIDGE, 'runtime', 'install', '--low-level', RUNC])
+      this.#caller = new Starter(machine, 'create')
+    }
+    const runtime = how === 'runc' ? RUNC : LAUNCHER
+    return await this.#caller.start({ runtime, verb, sdbridge: PACKAGE, asks: how === 'asking' })
   }
 
   /**
@@ -64,6 +87,7 @@ export class EngineMachine {
   async halt() {
     const machine = await this.#machine
     await this.#launcher?.end()
+    await this.#caller?.end()
     await machine?.halt()
   }
 
@@ -101,28 +125,28 @@ function runWords(engine) {
   return [engine, 'run', '--rm', '--name', 'launch', 'launch', 'echo', 'ready']
 }
 
-/** A unit that starts one program after the other, and tells how long each took to say its first word. */
-class Launcher {
+/** A unit that starts one program after the other, as it is told, and tells how long each took. */
+class Starter {
   #child
   #lines
 
-  /** @param {Machine} machine */
-  constructor(machine) {
+  /** @param {Machine} machine @param {string} name of the unit, and of what runs there */
+  constructor(machine, name) {
     const unit = ['--property=Type=exec', '--property=NotifyAccess=all', '--property=Delegate=yes']
-    const words = ['--quiet', '--pipe', '--collect', '--unit=launch', ...unit]
-    const script = inside(`${SCRIPTS}/launch.js`)
+    const words = ['--quiet', '--pipe', '--collect', `--unit=${name}`, ...unit]
+    const script = inside(`${SCRIPTS}/${name}.js`)
     this.#child = machine.spawn('systemd-run', [...words, NODE, script])
     this.#child.stderr.pipe(process.stderr)
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]()
   }
 
-  /** @param {string[]} words @param {boolean} isBridged @returns {Promise<number>} */
-  async launch(words, isBridged) {
-    this.#child.stdin.write(`${JSON.stringify({ words, isBridged })}\n`)
+  /** @param {object} order @returns {Promise<number>} */
+  async start(order) {
+    this.#child.stdin.write(`${JSON.stringify(order)}\n`)
     const { done, value } = await this.#lines.next()
-    if (done) throw new Error(`the unit that starts '${words.join(' ')}' has ended`)
+    if (done) throw new Error(`the unit that is to do ${JSON.stringify(order)} has ended`)
     const { time, problem } = JSON.parse(value)
-    if (problem !== undefined) throw new Error(`'${words.join(' ')}': ${problem}`)
+    if (problem !== undefined) throw new Error(`${JSON.stringify(order)}: ${problem}`)
     return time
   }
 

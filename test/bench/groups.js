@@ -6,6 +6,7 @@ import { launchGroups } from './launch-groups.js'
 import { latencyGroup } from './latency-group.js'
 import { memoryGroup } from './memory-group.js'
 import { receiveGroup } from './receive-group.js'
+import { runtimeGroups } from './runtime-groups.js'
 import { floodGroup, sendGroup } from './send-groups.js'
 
 /**
@@ -44,6 +45,7 @@ export const groups = {
   import: importGroup,
   memory: memoryGroup,
   launch: launchGroups,
+  runtime: runtimeGroups,
   forward: forwardGroup,
   'forward-100': forwardManyGroup,
   'latency-1': (setting) => latencyGroup(setting, 1),

@@ -15,7 +15,7 @@ export function launchGroups({ engines }) {
       title: `Starting a container: ${engine} run`,
       method:
         `From the start of the command until the first word of the payload, \`echo\` of busybox, is heard. Both are started by a unit, so that the bridge ` +
-        'asks systemd for its settings; in a machine made of namespaces, whose storage driver for images copies all files.',
+        'asks systemd for its settings; in a machine made of namespaces, whose images are overlays in memory.',
       unit: 'ms',
       contestants: [
         { title: `${engine} run`, run: () => run(false) },

@@ -105,7 +105,10 @@ async function asUsers(packed, scratch, outcomes) {
       // Words of both package managers about scripts that they did not run.
       assert.doesNotMatch(output, /script/i)
       const installed = await installedIn(folder)
-      assert.deepEqual(installed, [...packed.map(({ name }) => name), 'debug', 'ms'].toSorted())
+      assert.deepEqual(
+        installed,
+        [...packed.map(({ name }) => name), 'debug', 'ms', 'smol-toml'].toSorted(),
+      )
     })
     await outcomes.run(`${manager}: the exercise, by import`, async () => {
       const report = join(folder, 'exercise.json')

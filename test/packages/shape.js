@@ -8,7 +8,7 @@ import { runQuietly } from '../support/run-quietly.js'
 const packages = fileURLToPath(new URL('../../packages', import.meta.url))
 
 /** What a package needs at run time, beside the others of this repository. */
-const DEPENDENCIES = new Set(['debug'])
+const DEPENDENCIES = new Set(['debug', 'smol-toml'])
 /** What a user may install beside a package, and nobody gets by itself. @type {Record<string, Record<string, string>>} */
 const OPTIONAL_PEERS = { notify: { 'unix-dgram': '^2.0.7' } }
 /** Of what the command is made, beside its modules: what subcommands share, and each of them. @type {Record<string, string[]>} */
@@ -17,7 +17,9 @@ const BUNDLED = {
     'LICENSES.txt',
     ...['sdbridge.js', 'shared.js', 'run-command.js', 'run.js', 'cleanup-command.js', 'cleanup.js'],
     ...['doctor-command.js', 'print-examinations.js', 'unit-command.js', 'version-command.js'],
-    'help-command.js',
+    ...['runtime-command.js', 'become-runtime.js', 'runtime-install.js', 'install-runtime.js'],
+    ...['runtime-uninstall.js', 'uninstall-runtime.js', 'cdi-command.js', 'write-cdi.js'],
+    ...['hook-command.js', 'install-hook.js', 'run-precreate.js', 'help-command.js'],
   ],
 }
 const LICENSE = /^MIT License\n\nCopyright/

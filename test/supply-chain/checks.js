@@ -13,6 +13,7 @@ const repository = fileURLToPath(new URL('../..', import.meta.url))
 const SHIPPED = new Map([
   ['debug@4.4.3', 'MIT'],
   ['ms@2.1.3', 'MIT'],
+  ['smol-toml@1.9.1', 'BSD-3-Clause'],
 ])
 const EXACT = /^(\d+\.\d+\.\d+|workspace:\*)$/
 // A git commit, and behind it the version that a person reads.

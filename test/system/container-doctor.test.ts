@@ -147,7 +147,7 @@ const FAULTS: Record<string, Fault> = {
     ...{ unitSettings: 'Description=No order', engines: ['docker'] },
   },
   'sockets for docker': {
-    ...{ code: 'sockets', severity: 'fault', found: /has no way to pass a socket/ },
+    ...{ code: 'sockets', severity: 'fault', found: /docker carries no descriptors/ },
     ...{ socket: true, engines: ['docker'] },
   },
   'sockets behind --init': {

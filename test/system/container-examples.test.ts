@@ -10,6 +10,7 @@ import {
 } from './containers/copied-units.js'
 import { expectNothingLeft, type Inventory, takeInventory } from './containers/leftovers.js'
 import { addSystemdImage } from './containers/systemd-payload.js'
+import { KNOWS_LAUNCHER, writeLauncher } from './containers/runtime-launcher.js'
 import { UserManager } from './containers/user-manager.js'
 import { installContainerExample, installSdbridge } from './install-container-example.js'
 import { Machine } from './machine/machine.js'
@@ -44,7 +45,10 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
 
   beforeAll(async () => {
     machine = await Machine.boot({ root: inject('newestRoot')!, binds: [repositoryBind] })
-    host = await ContainerHost.prepare(machine, ['docker', 'podman', 'runc', 'crun'])
+    host = await ContainerHost.prepare(machine, ['docker', 'podman', 'runc', 'crun'], {
+      dockerd: [KNOWS_LAUNCHER],
+    })
+    await writeLauncher(host)
     await installSdbridge(machine)
     await host.importImage(IMAGE, 'payload', ['CMD ["/payload/c-service"]'])
     await host.runOnce()
@@ -81,6 +85,27 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
     await machine.run('mkdir', ['-p', '/srv/web'])
     await writeFile(machine.path('/srv/web/config.json'), JSON.stringify(config))
   }
+
+  describe('docs/guide/socket-activated-containers.md', { timeout: LONGEST_TEST_MS }, () => {
+    const page = 'socket-activated-containers.md'
+
+    test('a Node service', async () => {
+      await install(unitOfPage(page, 'registry.example/web:1'), unitOfPage(page, '=8080'))
+      await start(machine, 'web.service')
+      await machine.waitForOutput('web.service', 'us, 1 descriptors')
+    })
+
+    test('haproxy, which serves who comes to its socket', async () => {
+      await host.addImage('haproxy', { files: ['/usr/sbin/haproxy'] })
+      await host.importImage('registry.example/haproxy:1', 'haproxy', [])
+      await writeFile(machine.path('/etc/haproxy.cfg'), blockOfPage(page, 'haproxy', 'fd@3'))
+      await install(unitOfPage(page, 'proxy --runtime'), unitOfPage(page, ':8081'))
+      await machine.systemctl('start', 'proxy.socket')
+      const { stdout } = await machine.run(machine.nodePath, [GET, 'http://127.0.0.1:8081/'])
+      expect(stdout).toBe('you are 127.0.0.1')
+      await machine.waitFor('proxy.service', { ActiveState: 'active', SubState: 'running' })
+    })
+  })
 
   describe('docs/guide/containers.md', { timeout: LONGEST_TEST_MS }, () => {
     const unit = (having: string): CopiedUnit => unitOfPage('containers.md', having)

@@ -3,6 +3,7 @@ import { BridgedService, type BridgedServiceOptions } from './containers/bridged
 import type { ContainerHost } from './containers/container-host.js'
 import type { EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
+import { listen } from './containers/unit-sockets.js'
 
 /** As the command line's help has it. */
 const USAGE = '2'
@@ -14,21 +15,30 @@ describeContainers('what cannot work', (scenario) => {
     'sockets of the unit, for docker',
     async (host) => {
       const service = await BridgedService.write(host, 'docker', 'activated')
-      const socket = `${service.id}.socket`
-      await host.machine.writeUnit(
-        socket,
-        '[Socket]\nListenStream=/run/activated\nRemoveOnStop=yes\n',
-      )
-      await host.machine.systemctl('start', socket)
-      try {
-        await expectRefusal(service, FAILED, [
-          /docker run: the unit has 1 socket\(s\) for its container \(activated-docker\.socket\)/,
-          /use the run of podman, runc or crun/,
-        ])
-      } finally {
-        await host.machine.systemctl('stop', socket)
-        await host.machine.run('rm', [`/run/systemd/system/${socket}`])
-      }
+      await listen(host, service, 'web')
+      await expectRefusal(service, FAILED, [
+        /docker run: the unit has 1 socket\(s\) for its container \(web\)/,
+        /sdbridge runtime install --docker/,
+      ])
+    },
+    ['docker'],
+  )
+
+  scenario(
+    'refusals',
+    'what docker’s container has stored: that it cannot come back is said',
+    async (host, engine) => {
+      const service = await BridgedService.write(host, engine, 'stored', {
+        settings: 'FileDescriptorStoreMax=10',
+      })
+      const payload = await service.startReady()
+      await payload.openMemory('state', 'kept')
+      await payload.send('FDSTORE=1\nFDNAME=state', { files: ['state'] })
+      await service.waitFor({ NFileDescriptorStore: '1' })
+      await service.systemctl('restart', '--no-block')
+      const next = await service.payload()
+      expect(await next.environment()).not.toHaveProperty('LISTEN_FDS')
+      await service.waitForOutput("1 descriptor(s) of the unit's store")
     },
     ['docker'],
   )

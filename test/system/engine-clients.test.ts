@@ -40,6 +40,7 @@ const FACTS: BridgeFacts = {
   containerName: 'sdbridge-web.service',
   cgroupParent: undefined,
   selinux: false,
+  request: undefined,
   systemd: false,
 }
 

@@ -55,8 +55,9 @@ describe('sdbridge as it is published, in few files (pnpm build)', () => {
   test('the licences of what others wrote are beside it', () => {
     const licences = readFileSync(join(PACKAGE, 'dist/command/LICENSES.txt'), 'utf8')
     const names = [...licences.matchAll(/^(\S+) [\d.]+, which is part of this command:$/gm)]
-    expect(names.map(([, name]) => name)).toEqual(['debug', 'ms'])
+    expect(names.map(([, name]) => name)).toEqual(['debug', 'ms', 'smol-toml'])
     expect(licences.match(/Permission is hereby granted/g)).toHaveLength(2)
+    expect(licences.match(/Redistribution and use in source and binary forms/g)).toHaveLength(1)
   })
 })
 

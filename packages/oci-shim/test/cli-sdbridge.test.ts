@@ -22,34 +22,36 @@ function sdbridge(args: string[], env: NodeJS.ProcessEnv = {}): Outcome {
   return { stdout: result.stdout, stderr: result.stderr, status: result.status }
 }
 
+const NAMES = ['run', 'cleanup', 'unit', 'doctor', 'runtime', 'cdi', 'hook', 'version']
+
 describe('help and version', () => {
   test.each([['help'], ['--help'], ['-h']])('sdbridge %s', (word) => {
     const { stdout, stderr, status } = sdbridge([word])
 
     expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
-    for (const name of ['run', 'cleanup', 'unit', 'doctor', 'version'])
-      expect(stdout).toContain(`\n  ${name} `)
+    for (const name of NAMES) expect(stdout).toContain(`\n  ${name} `)
   })
 
-  test.each(['run', 'cleanup', 'unit', 'doctor', 'version'])(
-    'of sdbridge %s, in three ways',
-    (name) => {
-      const outcomes = [
-        [name, '--help'],
-        [name, '-h'],
-        ['help', name],
-      ].map((args) => sdbridge(args))
+  test.each(NAMES)('of sdbridge %s, in three ways', (name) => {
+    const outcomes = [
+      [name, '--help'],
+      [name, '-h'],
+      ['help', name],
+    ].map((args) => sdbridge(args))
 
-      for (const outcome of outcomes) {
-        expect(outcome).toEqual({ stdout: outcomes[0]?.stdout, stderr: '', status: 0 })
-        expect(outcome.stdout.startsWith(`Usage: sdbridge ${name}`)).toBe(true)
-      }
-    },
-  )
+    for (const outcome of outcomes) {
+      expect(outcome).toEqual({ stdout: outcomes[0]?.stdout, stderr: '', status: 0 })
+      expect(outcome.stdout.startsWith(`Usage: sdbridge ${name}`)).toBe(true)
+    }
+  })
 
   test('fits a terminal that is not narrow', () => {
-    for (const name of ['run', 'cleanup', 'unit', 'doctor', 'version', 'help'])
-      for (const line of sdbridge(['help', name]).stdout.split('\n'))
+    for (const words of [
+      ...[...NAMES, 'help'].map((name) => ['help', name]),
+      ['runtime', 'install', '--help'],
+      ['runtime', 'uninstall', '--help'],
+    ])
+      for (const line of sdbridge(words).stdout.split('\n'))
         expect(line.length).toBeLessThanOrEqual(102)
   })
 
@@ -99,13 +101,34 @@ describe('a mistake on the command line: one line, a hint, and exit status 2', (
     [['unit'], 'unit', 'image'],
     [['unit', '--engine', 'lxc', 'web'], 'unit', "'lxc'"],
     [['unit', '--engine', 'runc', '/nonexistent'], 'unit', '/nonexistent/config.json'],
-    [['unit', '--socket', '80', 'web'], 'unit', '--engine podman'],
+    [['unit', '--socket', '80', '--user', 'web'], 'unit', '--engine podman'],
     [['unit', '--socket', 'a b', '--engine', 'podman', 'web'], 'unit', "'a b'"],
     [['unit', '--only', 'socket', 'web'], 'unit', '--socket'],
     [['unit', '--only', 'x', 'web'], 'unit', "'x'"],
     [['unit', '--name', 'a b', 'web'], 'unit', "'a b'"],
     [['unit', '--name', 'a@b', 'web'], 'unit', "'a@b'"],
     [['unit', '--', '-x'], 'unit', "'-x'"],
+    [['runtime'], 'runtime', 'install, uninstall or --low-level'],
+    [['runtime', '--low-level', 'runc'], 'runtime', 'absolute'],
+    [['runtime', 'install', 'docker'], 'runtime', "'docker'"],
+    [['runtime', 'install', '--nonsense'], 'runtime', "'--nonsense'"],
+    [['runtime', 'install', '--name', 'runc'], 'runtime', "'runc'"],
+    [['runtime', 'install', '--name', 'a.b'], 'runtime', "'a.b'"],
+    [['runtime', 'install', '--directory', 'lib'], 'runtime', "'lib'"],
+    [['runtime', 'install', '--low-level', 'runc'], 'runtime', "'runc'"],
+    [['runtime', 'install', '--docker-config', 'x.json'], 'runtime', "'x.json'"],
+    [['runtime', 'install', '--force'], 'runtime', "'--force'"],
+    [['runtime', 'uninstall', '--low-level', '/bin/runc'], 'runtime', "'--low-level'"],
+    [['cdi'], 'cdi', 'a unit'],
+    [['cdi', 'web', 'other'], 'cdi', "'other'"],
+    [['cdi', 'a/b'], 'cdi', "'a/b'"],
+    [['cdi', '--', '-x'], 'cdi', "'-x'"],
+    [['cdi', '--output', 'x', 'web'], 'cdi', "'x'"],
+    [['hook'], 'hook', 'found none'],
+    [['hook', 'poststop'], 'hook', "'poststop'"],
+    [['hook', 'install', 'web'], 'hook', "'web'"],
+    [['hook', 'install', '--directory', 'x'], 'hook', "'x'"],
+    [['hook', 'precreate', '--container-directory', '/'], 'hook', "'/'"],
   ])('sdbridge %j', (args, subcommand, complaint) => {
     const { stdout, stderr, status } = sdbridge(args)
 
@@ -286,8 +309,21 @@ describe('sdbridge unit', () => {
     expect(service).toContain('\nRequires=web.socket\n')
   })
 
+  test('sockets with docker take its runtime sdbridge', () => {
+    const args = ['unit', '--socket', '8080', 'web']
+    const { stdout, status } = sdbridge(args, { PATH: programs('docker') })
+
+    expect(status).toBe(0)
+    expect(stdout).toContain(' --log-driver=none --runtime=sdbridge web\n')
+    expect(stdout).toContain('# docker hands on no sockets by itself: its runtime sdbridge does')
+    expect(stdout).toContain('\nListenStream=8080\n')
+    const plain = sdbridge(['unit', 'web'], { PATH: programs('docker') }).stdout
+    expect(plain).not.toContain('runtime')
+  })
+
   test.skipIf(!CAN_VERIFY).each([
     ['docker', ['web']],
+    ['docker', ['--socket', '8080', 'web']],
     ['docker', ['--user', 'web']],
     [
       'docker',

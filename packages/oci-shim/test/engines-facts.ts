@@ -12,6 +12,7 @@ export function bridgeFacts(changes: Partial<BridgeFacts> = {}): BridgeFacts {
     containerName: 'sdbridge-web',
     cgroupParent: undefined,
     selinux: false,
+    request: undefined,
     systemd: false,
     ...changes,
   }

@@ -5,8 +5,9 @@ import { temporaryDirectory } from '../../../test/support/temporary-directory.js
 import { parseEngineCommand } from '../src/engines/engine-command.js'
 import type { Launch } from '../src/engines/launch.js'
 import { planLaunch } from '../src/engines/plan-launch.js'
-import { readBundle, isObject } from '../src/runtime/bundle.js'
+import { readBundle } from '../src/runtime/bundle.js'
 import type { JsonObject } from '../src/runtime/exact-json.js'
+import { isObject } from '../src/runtime/json-values.js'
 import { withSystemd } from '../src/runtime/systemd-config.js'
 import { bridgeFacts } from './engines-facts.js'
 

@@ -8,6 +8,7 @@ import { RECORD_START_STATE, signalNumber } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { PYTHON, works } from '../../../test/support/real-program.js'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
+import { scriptedEngine } from './run/scripted-engine.js'
 import { payload } from './run/bundle.js'
 import { startedWith, tellingStart } from './run/start-state.js'
 import { BASE, BridgedUnit, ENVIRONMENT, SDBRIDGE } from './run/unit.js'
@@ -200,14 +201,21 @@ esac
       expect(existsSync(join(base, 'containers', `podman-${name}`))).toBe(false)
   })
 
-  test('a socket unit with docker is refused in one line', async () => {
-    const unit = new BridgedUnit(['docker', 'run', '--rm', 'image'], {
+  test('a socket unit with docker is refused in one line, where docker has no runtime that fetches them', async () => {
+    const { file } = scriptedEngine(
+      'docker',
+      `case $1 in
+  context) echo '"unix:///run/docker.sock"' ;;
+  info) echo '{"ServerVersion":"28.5.2","OSType":"linux","KernelVersion":"'"$(uname -r)"'","Runtimes":{"runc":{"path":"runc"}},"DefaultRuntime":"runc"}' ;;
+esac`,
+    )
+    const unit = new BridgedUnit([file, 'run', '--rm', 'image'], {
       sockets: [{ listen: '127.0.0.1:0', name: 'web' }],
     })
     await unit.failsToStart()
     expect(await unit.ended).toEqual([125, null])
     expect(unit.output).toMatch(
-      /^sdbridge: docker run: the unit has 1 socket\(s\).*web.*the run of podman, runc or crun.*\n$/,
+      /^sdbridge: docker run: the unit has 1 socket\(s\).*web.*sdbridge runtime install --docker.*\n$/,
     )
   })
 

@@ -9,7 +9,7 @@ import { examineEngine } from '../dist/engines/engine-problem.js'
 import { fileNameOf } from '../dist/run/private-directory.js'
 import { PullExtension } from '../dist/run/pull-extension.js'
 import { stopGraceSec } from '../dist/run/stop-grace.js'
-import { unitOfCgroup } from '../dist/run/unit-identity.js'
+import { unitOfCgroup } from '../dist/cgroups/process-cgroups.js'
 import { parseUnitSettings } from '../dist/run/unit-settings.js'
 
 describe('the unit of a control group', () => {

@@ -1,6 +1,6 @@
 #!/bin/bash
 # engine-images.sh: makes the image `launch` for docker and podman, and the bundles /srv/launch and /srv/wait for runc and crun. All of
-# it is busybox: with an image of many files, the storage driver of this machine made of namespaces, which copies them, would be measured.
+# it is busybox.
 set -euo pipefail
 
 main() {

@@ -1,4 +1,5 @@
 import { ContainerHost } from '../containers/container-host.js'
+import { KNOWS_LAUNCHER, writeLauncher } from '../containers/runtime-launcher.js'
 import { Machine } from '../machine/machine.js'
 import { repositoryBind } from '../repository.js'
 import { Gathering } from './gathering.js'
@@ -23,7 +24,9 @@ interface Plan {
 export async function observe({ root, rivals, scenarios, before }: Plan): Promise<Seen> {
   const machine = await Machine.boot({ root, binds: [repositoryBind] })
   try {
-    const host = await ContainerHost.prepare(machine, ['docker', 'podman', 'runc', 'crun'])
+    const engines = ['docker', 'podman', 'runc', 'crun'] as const
+    const host = await ContainerHost.prepare(machine, engines, { dockerd: [KNOWS_LAUNCHER] })
+    await writeLauncher(host)
     await Promise.all([host.runOnce(), startRemappedDocker(machine)])
     const states = new UnitStates(machine)
     const lanes = rivals.map((rival) => new Lane(rival, host, states))

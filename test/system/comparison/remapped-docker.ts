@@ -1,3 +1,4 @@
+import { KNOWS_LAUNCHER } from '../containers/runtime-launcher.js'
 import type { Machine } from '../machine/machine.js'
 import { REMAPPED_DOCKER } from './rivals.js'
 
@@ -8,7 +9,7 @@ export async function startRemappedDocker(machine: Machine): Promise<void> {
     ...['/usr/sbin/dockerd', '--bridge=none', '--iptables=false', '--ip6tables=false'],
     ...['--storage-driver=vfs', '--exec-opt', 'native.cgroupdriver=cgroupfs'],
     ...['--userns-remap=default', `--host=${REMAPPED_DOCKER}`, `--data-root=/var/lib/${name}`],
-    ...[`--exec-root=/run/${name}`, `--pidfile=/run/${name}.pid`],
+    ...[`--exec-root=/run/${name}`, `--pidfile=/run/${name}.pid`, KNOWS_LAUNCHER],
   ]
   await machine.writeUnit(
     `${name}.service`,

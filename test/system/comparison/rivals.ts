@@ -60,7 +60,21 @@ export const RIVALS: readonly Rival[] = [
     id: 'sdbridge-docker',
     title: 'sdbridge, docker',
     programs: ['docker', 'containerd', 'runc'],
-    settings: (container) => bridged(docker(container)) + dockerSettings(container),
+    beside:
+      'With runc, as where dockerd has no other runtime: it passes no descriptor on. Where dockerd knows the runtime below, `sdbridge run` takes that if none is named.',
+    settings: (container) =>
+      bridged(docker(container, ['--runtime=runc'])) + dockerSettings(container),
+    exec: (name) => ['docker', 'exec', name],
+    list: ['docker', 'ps'],
+  },
+  {
+    id: 'sdbridge-docker-runtime',
+    title: 'sdbridge, docker and its runtime',
+    programs: ['docker', 'containerd', 'runc'],
+    beside:
+      'dockerd knows the runtime `sdbridge` as after `sdbridge runtime install --docker`; that runs the same runc.',
+    settings: (container) =>
+      bridged(docker(container, ['--runtime=sdbridge'])) + dockerSettings(container),
     exec: (name) => ['docker', 'exec', name],
     list: ['docker', 'ps'],
   },

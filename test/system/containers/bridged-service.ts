@@ -24,6 +24,8 @@ export class BridgedService {
   readonly id: string
   readonly engine: EngineName
   readonly host: ContainerHost
+  /** The .socket units that belong to it, by their names. */
+  readonly sockets = new Set<string>()
 
   /** Writes the unit; the container runs a `Payload`, unless it says otherwise. */
   static async write(

@@ -133,14 +133,14 @@ export class ContainerHost {
 
   /** Stops the services that were written, and removes their files. */
   async clear(byForce?: 'by force'): Promise<void> {
-    const units = [...this.services].map(({ unit }) => unit)
+    const units = [...this.services].flatMap(({ unit, sockets }) => [...sockets, unit])
     if (units.length > 0) {
       const allowFailure = byForce !== undefined
       await this.machine.run('systemctl', ['stop', ...units], { timeoutMs: 60_000, allowFailure })
       await this.machine.run('systemctl', ['reset-failed', ...units], { allowFailure: true })
     }
-    for (const { unit, id } of this.services) {
-      for (const name of [unit, `${unit}.d`]) {
+    for (const { unit, id, sockets } of this.services) {
+      for (const name of [unit, `${unit}.d`, ...sockets]) {
         await rm(this.machine.path(`/run/systemd/system/${name}`), { force: true, recursive: true })
       }
       await this.removeBundle(id)

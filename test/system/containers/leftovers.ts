@@ -75,6 +75,10 @@ const BELONGS = [
   /^file: \/run\/systemd\//,
   /^file: \/run\/dbus\//,
   /^file: \/run\/(containers|libpod|crun\/\.)/,
+  // Of a template's instances.
+  /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/system-[^/]+\.slice$/,
+  // Of a dockerd that was reloaded.
+  /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/docker\.service\/\.control$/,
   /^file: \/run\/(docker|containerd)\/(containerd|libnetwork|s)\b/,
   /^(mount|file|cgroup): \/run\/(credentials|user)\b/,
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice$/,

@@ -11,7 +11,16 @@ export interface Scenario {
   except?: Partial<Record<Place, string>>
 }
 
+const NO_ENGINE = 'no engine calls it'
 const NO_IMAGES = 'a bundle is there, and nothing is fetched'
+
+const CARRIES = 'its client carries the sockets'
+const ONLY_DOCKER_ASKS = {
+  podman: CARRIES,
+  runc: CARRIES,
+  crun: CARRIES,
+  'runc on host': CARRIES,
+}
 
 /** S1 to S30: what a bridge between containers and a service manager has to get right; and more than that. */
 export const SCENARIOS = {
@@ -27,13 +36,7 @@ export const SCENARIOS = {
   S10: { title: 'STOPPING=1, and READY=1 too late' },
   S11: { title: 'EXTEND_TIMEOUT_USEC=' },
   S12: { title: 'a barrier is released by the service manager alone' },
-  S13: {
-    title: 'stored descriptors are back by name in the next container',
-    except: {
-      docker:
-        'its descriptors come back with `sdbridge runtime`, a later issue; what is stored is tested',
-    },
-  },
+  S13: { title: 'stored descriptors are back by name in the next container' },
   S14: { title: 'FDSTOREREMOVE=1' },
   S15: { title: 'MAINPID= is dropped, or translated by --main-pid' },
   S16: { title: 'an end before READY=1 keeps its exit code' },
@@ -52,10 +55,7 @@ export const SCENARIOS = {
   },
   S27: { title: 'SIGKILL of the bridge, the client, the whole unit' },
   S28: { title: 'containers that are made first and started later' },
-  S29: {
-    title: 'sockets that systemd listens at',
-    except: { docker: 'with `sdbridge runtime`, a later issue; that it is refused is tested' },
-  },
+  S29: { title: 'sockets that systemd listens at' },
   S30: { title: 'a thousand messages with descriptors, and nothing left behind' },
   stream: { title: 'a stream of numbered messages, in the middle of which something is killed' },
   logs: { title: "standard output and error are the unit's" },
@@ -80,7 +80,23 @@ export const SCENARIOS = {
     },
   },
   own: { title: "no container is touched but the unit's own" },
+  runtime: {
+    title: 'sdbridge runtime in front of another changes nothing for those that do not ask',
+  },
+  askers: { title: 'who may ask for the sockets of a unit', except: ONLY_DOCKER_ASKS },
   doctor: { title: 'what sdbridge doctor says of a fault, and that it is silent without' },
+  install: {
+    title: 'sdbridge runtime install is undone to the byte',
+    except: Object.fromEntries(
+      (['runc', 'crun', 'runc on host'] as const).map((place) => [place, NO_ENGINE]),
+    ),
+  },
+  injection: {
+    title: 'containers of a command that the bridge does not know, by CDI and hooks',
+    except: Object.fromEntries(
+      (['runc', 'crun', 'runc on host'] as const).map((place) => [place, NO_ENGINE]),
+    ),
+  },
   hostile: { title: 'a payload that means harm: the bridge, the manager and the neighbours go on' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>

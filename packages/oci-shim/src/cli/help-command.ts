@@ -11,6 +11,9 @@ watchdog, reloads, sockets and stored descriptors.
   cleanup  remove what a killed run has left behind; for ExecStopPost=
   unit     print a unit file for an image or a bundle, ready to install
   doctor   say what is wrong with a unit, its engine or this host, and what to do
+  runtime  hand the unit's sockets to docker's containers: install, uninstall
+  cdi      write a file by which containers of another command notify for a unit
+  hook     the same by a hook of podman's: install, uninstall
   version  print the version
   help     show this text, or that of a subcommand
 

@@ -1,7 +1,7 @@
-import { posix } from 'node:path'
 import { SYSTEMD_HOST_DIRECTORY } from '../engines/systemd-needs.js'
 import type { RunOptions } from '../run/run-options.js'
 import { checkedUnit } from './checked-unit.js'
+import { containerDirectoryOf, DEFAULT_CONTAINER_DIRECTORY } from './container-directory.js'
 import { parseWords } from './parse-words.js'
 import { UsageError } from './usage-error.js'
 
@@ -29,6 +29,8 @@ Options:
   --pull-limit SECONDS       for how long the start timeout is extended while an image is pulled;
                              default 900, 0 for not at all
   --container-directory DIR  where the socket's directory is in the container; default /run/notify
+  --engine-unit NAME         the unit of a docker or containerd that is neither docker.service nor
+                             containerd.service: its runtime may ask for the unit's sockets
   --systemd                  the container's first process is systemd: add what it needs to run in a
                              container that is not privileged, have SIGRTMIN+3 stop it, put the socket
                              at /run/host/notify, and hear its first process alone
@@ -61,12 +63,14 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
     notifyAccess: values['notify-access'] === true,
     storeLimit: countOf('store-limit', values['store-limit']),
     pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? 900,
-    containerDirectory: directoryOf(
-      values['container-directory'] ?? (systemd ? SYSTEMD_HOST_DIRECTORY : '/run/notify'),
+    containerDirectory: containerDirectoryOf(
+      values['container-directory'] ??
+        (systemd ? SYSTEMD_HOST_DIRECTORY : DEFAULT_CONTAINER_DIRECTORY),
     ),
     systemd,
     timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
+    engineUnits: (values['engine-unit'] ?? []).flatMap((each) => checkedUnit(each) ?? []),
     unit: checkedUnit(values.unit),
   }
 }
@@ -89,6 +93,7 @@ const OPTIONS = {
   'store-limit': { type: 'string' },
   'pull-limit': { type: 'string' },
   'container-directory': { type: 'string' },
+  'engine-unit': { type: 'string', multiple: true },
   systemd: { type: 'boolean' },
   unit: { type: 'string' },
   'stop-timeout': { type: 'string' },
@@ -108,15 +113,4 @@ function countOf(name: string, text: string | undefined): number | undefined {
   if (text === undefined) return undefined
   if (/^\d{1,9}$/.test(text)) return Number(text)
   throw new UsageError(`--${name} must be a whole number, 0 or more, not '${text}'`)
-}
-
-// Engines take `:` and `,` to end a path.
-function directoryOf(text: string): string {
-  const path = posix.normalize(text).replace(/\/$/, '')
-  const isPlain = /^\/[^:,\p{Cc}]+$/u.test(path) && !text.split('/').includes('..')
-  // In /proc and /sys nothing can be mounted, and / is all there is.
-  if (isPlain && !/^\/(?:proc|sys)(?:\/|$)/.test(path)) return path
-  throw new UsageError(
-    `--container-directory must be an absolute path, below /, without : or , and not in /proc or /sys, not '${text}'`,
-  )
 }

@@ -5,7 +5,8 @@ export interface SubcommandModule {
   main(args: readonly string[]): Promise<number>
 }
 
-export type Subcommand = 'run' | 'cleanup' | 'unit' | 'doctor' | 'version' | 'help'
+export type Subcommand =
+  'run' | 'cleanup' | 'unit' | 'doctor' | 'runtime' | 'cdi' | 'hook' | 'version' | 'help'
 
 export function isSubcommand(name: string): name is Subcommand {
   return Object.hasOwn(LOADERS, name)
@@ -21,6 +22,9 @@ const LOADERS: Record<Subcommand, () => Promise<SubcommandModule>> = {
   cleanup: () => import('./cleanup-command.js'),
   unit: () => import('./unit-command.js'),
   doctor: () => import('./doctor-command.js'),
+  runtime: () => import('./runtime-command.js'),
+  cdi: () => import('./cdi-command.js'),
+  hook: () => import('./hook-command.js'),
   version: () => import('./version-command.js'),
   help: () => import('./help-command.js'),
 }

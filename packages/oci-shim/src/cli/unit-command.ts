@@ -20,8 +20,8 @@ Options:
                    otherwise docker
   --name NAME      the unit's and the container's name; default: the image's or the bundle's
   --socket ADDR    listen on this, as ListenStream= says it: 8080, 127.0.0.1:8080, /run/web.sock; may
-                   be repeated. The payload gets the sockets by LISTEN_FDS. Not with docker, which has
-                   no way to pass them
+                   be repeated. The payload gets the sockets by LISTEN_FDS. docker needs sdbridge
+                   runtime install --docker for it
   --only PART      service or socket: with --socket, print this one of the two
   --systemd        for an image or a bundle whose first process is systemd
   --user           for the service manager of a user
@@ -45,8 +45,10 @@ export async function main(args: readonly string[]): Promise<number> {
   else if (image.startsWith('-')) throw new UsageError(`'${image}' is no name of an image`)
   const sockets = values.socket ?? []
   for (const each of sockets) checkSocket(each)
-  if (sockets.length > 0 && engine === 'docker')
-    throw new UsageError('--socket: docker has no way to pass sockets on; take --engine podman')
+  if (sockets.length > 0 && engine === 'docker' && values.user === true)
+    throw new UsageError(
+      '--socket: a rootless docker has no way to pass sockets on; take --engine podman',
+    )
   const only = partOf(values.only, sockets)
   const name = nameOf(values.name ?? defaultName(image))
 

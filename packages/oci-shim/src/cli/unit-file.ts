@@ -51,6 +51,12 @@ export function serviceUnit(facts: UnitFacts): string {
       'Type=notify',
       '# All that the payload says is passed on by the main process.',
       'NotifyAccess=main',
+      ...(needsRuntime(facts)
+        ? [
+            "# docker hands on no sockets by itself: its runtime sdbridge does, which is there after 'sdbridge runtime install --docker'",
+            "# and 'systemctl reload docker'.",
+          ]
+        : []),
       `ExecStart=${unitWords([node, script, 'run', ...(systemd ? ['--systemd'] : []), '--', ...commandOf(facts)])}`,
       '# Removes the container if the main process was killed.',
       `ExecStopPost=${unitWords([node, script, 'cleanup'])}`,
@@ -133,12 +139,20 @@ function after({ user, engine, sockets, name }: UnitFacts): string[] {
   ]
 }
 
-function commandOf({ engine, program, name, image, args }: UnitFacts): string[] {
+function commandOf(facts: UnitFacts): string[] {
+  const { engine, program, name, image, args } = facts
   if (engine === 'runc' || engine === 'crun')
     return [program, 'run', '--bundle', image, containerNameOf(name)]
   // The unit has its output already; a log of the engine's would be a second one, which grows.
-  const options = ['--rm', '--name', containerNameOf(name), '--log-driver=none']
+  const options = [
+    ...['--rm', '--name', containerNameOf(name), '--log-driver=none'],
+    ...(needsRuntime(facts) ? ['--runtime=sdbridge'] : []),
+  ]
   return [program, 'run', ...options, image, ...args]
+}
+
+function needsRuntime({ engine, sockets }: UnitFacts): boolean {
+  return engine === 'docker' && sockets.length > 0
 }
 
 // Engines know fewer characters than systemd does.

@@ -67,12 +67,13 @@ function checkSockets({ command, sockets }: BridgedUnit): Diagnosis[] {
   if (command === undefined || sockets.length === 0) return []
   const { engine, verb } = command
   const named = sockets.join(', ')
-  if (!canPassFds(command))
+  const isRuntime = engine === 'runc' || engine === 'crun'
+  if (isRuntime && !canPassFds(command))
     return [
       fault(
         'sockets',
         `${named}: ${engine} ${verb} has no way to pass a socket into a container`,
-        'use podman, runc or crun with run; or publish ports, and remove the .socket unit',
+        `use ${engine} run`,
       ),
     ]
   if (!isSwitchedOn(command, 'init')) return []
@@ -102,6 +103,7 @@ async function checkPlan({ command, options, state, bridge }: BridgedUnit): Prom
       containerDirectory: options.containerDirectory,
       variables: {},
       fdNames: [],
+      door: undefined,
       env: state.environment,
       unit: state.unit,
       cgroupParent: undefined,

@@ -1,4 +1,6 @@
-import { examineEngine } from '../engines/engine-problem.js'
+import { descriptorDoor } from '../engines/descriptor-door.js'
+import { type EngineReport, examineEngine } from '../engines/engine-problem.js'
+import { findPreparedContainer } from '../engines/prepared-container.js'
 import { isSwitchedOn, optionValue, type EngineCommand } from '../engines/engine-command.js'
 import { runCommand } from '../engines/command-outcome.js'
 import { hasProgram } from '../run/program-file.js'
@@ -33,10 +35,48 @@ export async function checkEngine(bridged: BridgedUnit): Promise<Diagnosis[]> {
       const [found, remedy] = warning.split('; ')
       return hint('live-restore', found!, remedy ?? 'none is needed')
     }),
+    ...(await checkSockets(bridged, report)),
     ...checkDelegate(bridged, report.cgroupDriver),
     ...checkOrder(bridged),
     ...(await checkImage(bridged)),
   ]
+}
+
+const REMEDY = {
+  docker: 'sdbridge runtime install --docker, and --runtime=sdbridge',
+  nerdctl: 'sdbridge runtime install, and --runtime with the path that it prints',
+}
+
+// What is wrong with a container that was created for another purpose is said by its plan.
+async function checkSockets(
+  { command, sockets, state }: BridgedUnit,
+  report: EngineReport,
+): Promise<Diagnosis[]> {
+  const { engine, verb } = command!
+  if ((engine !== 'docker' && engine !== 'nerdctl') || sockets.length === 0) return []
+  const isAsking =
+    verb === 'start'
+      ? await asksForDescriptors(command!, state.environment)
+      : descriptorDoor(command!, report) !== undefined
+  if (isAsking) return []
+  return [
+    fault(
+      'sockets',
+      `${sockets.join(', ')}: ${engine} carries no descriptors, and nothing fetches them for the container`,
+      `${REMEDY[engine]}${verb === 'start' ? ', when it is created' : ''}; or use podman, runc or crun; or publish ports, and remove the .socket unit`,
+    ),
+  ]
+}
+
+async function asksForDescriptors(
+  command: EngineCommand,
+  env: NodeJS.ProcessEnv,
+): Promise<boolean> {
+  try {
+    return (await findPreparedContainer(command, env)).request !== undefined
+  } catch {
+    return false
+  }
 }
 
 const UNREACHABLE = 'start it, and see that this user may talk to it'

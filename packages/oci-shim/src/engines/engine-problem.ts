@@ -23,6 +23,12 @@ export interface EngineReport {
   readonly warnings: readonly string[]
   /** Which of the two makes a container's cgroup; `undefined` if the engine does not say. A parent is a slice for systemd, a path for cgroupfs. */
   readonly cgroupDriver: 'cgroupfs' | 'systemd' | undefined
+  /** The low-level runtimes that it knows by a name, and their programs; of docker only. */
+  readonly runtimes: ReadonlyMap<string, string>
+  /** The name of the one that it uses where the command line names none. */
+  readonly defaultRuntime: string | undefined
+  /** Whether its containers can have annotations (docker 24 and newer). */
+  readonly annotates: boolean
 }
 
 export interface ExamineOptions {
@@ -51,7 +57,7 @@ export async function examineEngine(
   const ask: Ask = (...args) => runCommand({ file, args: [...globals, ...args] }, env, timeoutMs)
   if (command.engine === 'docker') return await examineDocker(ask, systemd)
   if (command.engine === 'podman') return await examinePodman(command, ask, env)
-  return { problem: undefined, warnings: [], cgroupDriver: undefined }
+  return { ...report(), annotates: command.engine === 'nerdctl' }
 }
 
 type Ask = (...args: string[]) => Promise<CommandOutcome>
@@ -107,7 +113,30 @@ function judgeDocker(info: Record<string, unknown>): EngineReport {
   }
   const warnings = info['LiveRestoreEnabled'] === true ? [LIVE_RESTORE] : []
   const driver = textOf(info['CgroupDriver'])
-  return { problem: undefined, warnings, cgroupDriver: driverOf(driver) }
+  return {
+    problem: undefined,
+    warnings,
+    cgroupDriver: driverOf(driver),
+    runtimes: runtimesOf(info),
+    defaultRuntime: textOf(info['DefaultRuntime']),
+    annotates: annotates(info['ServerVersion']) && annotates(clientVersionOf(info)),
+  }
+}
+
+function runtimesOf(info: Record<string, unknown>): Map<string, string> {
+  const entries = Object.entries(objectOf(info['Runtimes']) ?? {}).flatMap(([name, value]) => {
+    const path = textOf(objectOf(value)?.['path'])
+    return path === undefined ? [] : [[name, path] as const]
+  })
+  return new Map(entries)
+}
+
+function clientVersionOf(info: Record<string, unknown>): unknown {
+  return objectOf(info['ClientInfo'])?.['Version']
+}
+
+function annotates(version: unknown): boolean {
+  return Number.parseInt(textOf(version) ?? '', 10) >= 24
 }
 
 // Both are dockerd's own refusals, in words that tell what to do; its last word is before anything is made.
@@ -164,11 +193,7 @@ async function examinePodman(
   if (host['serviceIsRemote'] === true) return report(remotePodman('containers.conf'))
   const kernel = textOf(host['kernel'])
   if (kernel !== undefined && kernel !== release()) return report(otherKernel('podman', kernel))
-  return {
-    problem: undefined,
-    warnings: [],
-    cgroupDriver: driverOf(textOf(host['cgroupManager'])),
-  }
+  return { ...report(), cgroupDriver: driverOf(textOf(host['cgroupManager'])) }
 }
 
 function unreachable(engine: string, reason: string): EngineProblem {
@@ -190,7 +215,14 @@ function otherKernel(engine: string, kernel: string | undefined): EngineProblem 
 }
 
 function report(problem?: EngineProblem): EngineReport {
-  return { problem, warnings: [], cgroupDriver: undefined }
+  return {
+    problem,
+    warnings: [],
+    cgroupDriver: undefined,
+    runtimes: new Map(),
+    defaultRuntime: undefined,
+    annotates: false,
+  }
 }
 
 function driverOf(text: string | undefined): EngineReport['cgroupDriver'] {

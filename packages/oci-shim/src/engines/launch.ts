@@ -1,3 +1,5 @@
+import type { DescriptorDoor } from './descriptor-request.js'
+
 /** The container engines whose command lines are known. */
 export type EngineName = 'docker' | 'nerdctl' | 'podman' | 'runc' | 'crun'
 
@@ -21,6 +23,8 @@ export interface BridgeFacts {
   readonly cgroupParent: string | undefined
   /** Whether files need a label so that a container may use them. */
   readonly selinux: boolean
+  /** How the container's runtime is told to ask for the descriptors; `undefined` where the engine carries them, or nothing does. */
+  readonly request: { readonly door: DescriptorDoor; readonly text: string } | undefined
   /** Whether the container's first process is systemd. */
   readonly systemd: boolean
 }

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { configuredVariables, editConfig } from '../runtime/edit-config.js'
-import { configFileOf, isObject, readBundle, type Bundle } from '../runtime/bundle.js'
+import { configFileOf, readBundle, type Bundle } from '../runtime/bundle.js'
+import { isObject } from '../runtime/json-values.js'
 import type { Json } from '../runtime/exact-json.js'
 import { isOnReadOnly, missingMountpoints } from '../runtime/mountpoints.js'
 import { withSystemd } from '../runtime/systemd-config.js'

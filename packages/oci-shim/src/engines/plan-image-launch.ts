@@ -4,6 +4,7 @@ import { hasOption, isSwitchedOn, optionValue, type EngineCommand } from './engi
 import { imageContainerCommands } from './image-container-commands.js'
 import { DIRECTORY_LABEL, UNIT_LABEL } from './labels.js'
 import type { BridgeFacts, Launch } from './launch.js'
+import { REQUEST_ANNOTATION, REQUEST_VARIABLE } from './descriptor-request.js'
 import { formatCsvFields } from './csv-fields.js'
 import { mountTargets } from './mount-targets.js'
 import { refusedOption } from './refused-option.js'
@@ -89,6 +90,7 @@ function planNew(
   )
     words.add('--sig-proxy=false')
   addCgroup(command, facts, words)
+  addRequest(command, facts, words)
   if (facts.systemd) addSystemd(command, words)
   if (command.engine === 'podman') ignoreNotifications(command, words, warnings)
   if (isDetached(command)) keepUntilFollowed(command, words)
@@ -185,6 +187,24 @@ function addCgroup(
   // podman's own way works with either of its cgroup managers, where a parent has to be a slice for one of them.
   if (command.engine === 'podman') words.add('--cgroups=split')
   else words.add('--cgroup-parent', cgroupParent)
+}
+
+function addRequest(
+  command: ImageEngineCommand,
+  { fdNames, request }: BridgeFacts,
+  words: EditedWords,
+): void {
+  if (request === undefined) return
+  if (isSwitchedOn(command, 'init') && fdNames.length > 0)
+    throw refusedOption(
+      command,
+      '--init',
+      'the payload is not process 1 then, which LISTEN_PID=1 names, and most programs will not take the sockets: leave it out',
+    )
+  const { door, text } = request
+  if (door.runtime !== undefined) words.add('--runtime', door.runtime)
+  if (door.carrier === 'annotation') words.add('--annotation', `${REQUEST_ANNOTATION}=${text}`)
+  else words.add('--env', `${REQUEST_VARIABLE}=${text}`)
 }
 
 function ignoreNotifications(

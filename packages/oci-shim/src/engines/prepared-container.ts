@@ -1,4 +1,10 @@
-import { isObject } from '../runtime/bundle.js'
+import {
+  type DescriptorRequest,
+  parseRequest,
+  REQUEST_ANNOTATION,
+  REQUEST_VARIABLE,
+} from './descriptor-request.js'
+import { isObject } from '../runtime/json-values.js'
 import { runCommand } from './command-outcome.js'
 import type { EngineCommand } from './engine-command.js'
 import { EngineError } from './engine-error.js'
@@ -10,6 +16,8 @@ export interface PreparedContainer {
   readonly notifyDirectory: string
   /** The signal that stops it, as its image says; `undefined` if that is the engine's own business, or not said. */
   readonly stopSignal: string | undefined
+  /** What its runtime will ask for at each start; `undefined` if it asks for nothing. */
+  readonly request: DescriptorRequest | undefined
 }
 
 /**
@@ -38,13 +46,18 @@ export async function findPreparedContainer(
       `${engine} start ${id}: it has --restart=${facts.restart}: restarts are the service manager's: create it without, and set Restart= in the unit`,
     )
   }
-  return { notifyDirectory, stopSignal: facts.stopSignal }
+  return {
+    notifyDirectory,
+    stopSignal: facts.stopSignal,
+    request: facts.request === undefined ? undefined : parseRequest(facts.request),
+  }
 }
 
 interface Facts {
   labels: Readonly<Record<string, unknown>>
   restart: string | undefined
   stopSignal: string | undefined
+  request: string | undefined
 }
 
 async function inspect(command: EngineCommand, id: string, env: NodeJS.ProcessEnv): Promise<Facts> {
@@ -56,7 +69,7 @@ async function inspect(command: EngineCommand, id: string, env: NodeJS.ProcessEn
   if (isRuntime) {
     const labels = isObject(container['annotations']) ? container['annotations'] : {}
     const stopSignal = labels['org.opencontainers.image.stopSignal']
-    return { labels, restart: undefined, stopSignal: asText(stopSignal) }
+    return { labels, restart: undefined, stopSignal: asText(stopSignal), request: undefined }
   }
   const { Config: config, HostConfig: hostConfig } = container
   const labels = isObject(config) && isObject(config['Labels']) ? config['Labels'] : {}
@@ -65,7 +78,17 @@ async function inspect(command: EngineCommand, id: string, env: NodeJS.ProcessEn
     labels,
     restart: isObject(policy) ? asText(policy['Name']) : undefined,
     stopSignal: undefined,
+    request: requestIn(config, hostConfig),
   }
+}
+
+function requestIn(config: unknown, hostConfig: unknown): string | undefined {
+  const annotations = isObject(hostConfig) ? hostConfig['Annotations'] : undefined
+  const annotation = isObject(annotations) ? asText(annotations[REQUEST_ANNOTATION]) : undefined
+  const variables = isObject(config) && Array.isArray(config['Env']) ? config['Env'] : []
+  const prefix = `${REQUEST_VARIABLE}=`
+  const variable = variables.map(asText).findLast((each) => each?.startsWith(prefix) === true)
+  return annotation ?? variable?.slice(prefix.length)
 }
 
 /** What the engines say where they have no such container: of runc and crun, one by its directory. */

@@ -20,3 +20,13 @@ export const RUNC_START: OptionSyntax = optionSyntax('go-flag', {
   switches: 'help',
   letters: { h: 'help' },
 })
+
+/** `runc restore`: its `--help` of 1.1 and 1.3. */
+export const RUNC_RESTORE: OptionSyntax = optionSyntax('go-flag', {
+  interspersed: true,
+  values: `bundle console-socket empty-ns image-path lsm-mount-context lsm-profile manage-cgroups-mode parent-path pid-file
+    work-path`,
+  switches: `auto-dedup detach ext-unix-sk file-locks help lazy-pages no-pivot no-subreaper shell-job tcp-established
+    tcp-skip-in-flight`,
+  letters: { b: 'bundle', d: 'detach', h: 'help' },
+})

@@ -1,5 +1,5 @@
-import { isObject } from '../runtime/bundle.js'
 import type { Json, JsonObject } from '../runtime/exact-json.js'
+import { isObject, listIn, objectIn } from '../runtime/json-values.js'
 import { mountsOf } from '../runtime/systemd-config.js'
 import type { EngineCommand } from './engine-command.js'
 import { refusedOption } from './refused-option.js'
@@ -15,8 +15,8 @@ function* contradictions(
   command: EngineCommand,
   config: JsonObject,
 ): Generator<{ found: string; advice: string }> {
-  const linux = objectIn(config, 'linux')
-  const namespaces = listIn(linux, 'namespaces').filter((each) => isObject(each))
+  const linux = objectIn(config['linux'])
+  const namespaces = listIn(linux['namespaces']).filter((each) => isObject(each))
   const namespace = (type: string): JsonObject | undefined =>
     namespaces.find((each) => each['type'] === type)
   const pid = namespace('pid')
@@ -30,14 +30,14 @@ function* contradictions(
       found: 'has the cgroup namespace of another process',
       advice: 'systemd would take cgroups for its own that are not: leave its path out',
     }
-  const uid = objectIn(objectIn(config, 'process'), 'user')['uid'] ?? 0
+  const uid = objectIn(objectIn(config['process'])['user'])['uid'] ?? 0
   if (uid !== 0)
     yield {
       found: `starts as user ${shown(uid)}`,
       advice: 'systemd starts as root, and its units run as User= says: set process.user.uid to 0',
     }
   yield* contradictingMounts(config)
-  const root = listIn(linux, 'uidMappings').find(
+  const root = listIn(linux['uidMappings']).find(
     (each) => isObject(each) && each['containerID'] === 0,
   )
   const owner = isObject(root) ? root['hostID'] : 0
@@ -72,14 +72,4 @@ function shown(value: Json | undefined): string {
 
 function isElsewhere(namespace: JsonObject | undefined): boolean {
   return (namespace?.['path'] ?? '') !== ''
-}
-
-function objectIn(value: JsonObject, name: string): JsonObject {
-  const member = value[name]
-  return isObject(member) ? member : {}
-}
-
-function listIn(value: JsonObject, name: string): readonly Json[] {
-  const member = value[name]
-  return Array.isArray(member) ? (member as readonly Json[]) : []
 }

@@ -1,5 +1,11 @@
+import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
+import {
+  type DescriptorDoor,
+  type DescriptorRequest,
+  formatRequest,
+} from '../engines/descriptor-request.js'
 import { type EngineCommand, optionValue } from '../engines/engine-command.js'
 import type { BridgeFacts, Launch } from '../engines/launch.js'
 import { planLaunch } from '../engines/plan-launch.js'
@@ -15,29 +21,37 @@ export interface ContainerPlan {
   readonly directory: PrivateDirectory
   /** The unit's cgroup, if the container's is below it. */
   readonly cgroup: string | undefined
+  /** What its runtime asks for, and where; `undefined` if its engine takes descriptors along, or there are none. */
+  readonly request: DescriptorRequest | undefined
 }
 
 /** What a plan depends on, beside the command. */
 export interface PlanFacts extends Omit<
   BridgeFacts,
-  'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux'
+  'notifyDirectory' | 'privateDirectory' | 'containerName' | 'selinux' | 'request'
 > {
   /** The unit's own directory. */
   readonly path: string
   /** The environment of all that is started. */
   readonly env: NodeJS.ProcessEnv
+  /** How a new container comes by descriptors that its engine does not carry. */
+  readonly door: DescriptorDoor | undefined
 }
 
 /** Plans the command of a known engine. */
 export async function planContainer(
   command: EngineCommand,
-  { path, env, ...facts }: PlanFacts,
+  { path, env, door, ...facts }: PlanFacts,
 ): Promise<ContainerPlan> {
   const containerName = containerNameOf(facts.unit)
   const prepared = command.verb === 'start' ? await findPrepared(command, env) : undefined
   const lasting = prepared?.notifyDirectory ?? lastingDirectory(command, containerName)
   if (lasting !== undefined) checkLasting(lasting)
   const directory = new PrivateDirectory(path, lasting)
+  const request =
+    prepared === undefined
+      ? requestOf(directory, facts.fdNames.length, command, door)
+      : checkedRequest(directory, prepared.request)
   const launch = await planLaunch(
     command,
     {
@@ -46,10 +60,36 @@ export async function planContainer(
       privateDirectory: directory.path,
       containerName,
       selinux: isSelinuxEnabled(),
+      request: door && request && { door, text: formatRequest(request) },
     },
     prepared,
   )
-  return { command, launch, directory, cgroup: facts.cgroupParent }
+  return { command, launch, directory, cgroup: facts.cgroupParent, request }
+}
+
+// A container that is created has no sockets yet: they are its unit's at each start.
+function requestOf(
+  directory: PrivateDirectory,
+  count: number,
+  { verb }: EngineCommand,
+  door: DescriptorDoor | undefined,
+): DescriptorRequest | undefined {
+  if (door === undefined) return undefined
+  const isWanted = verb === 'create' ? door.runtime === undefined : count > 0
+  if (!isWanted) return undefined
+  return { id: randomBytes(16).toString('hex'), path: directory.descriptorSocketPath }
+}
+
+// Its annotation is written by whoever created it.
+function checkedRequest(
+  directory: PrivateDirectory,
+  request: DescriptorRequest | undefined,
+): DescriptorRequest | undefined {
+  if (request === undefined || request.path === directory.descriptorSocketPath) return request
+  throw new BridgeError(
+    'ERR_BRIDGE_FAILED',
+    `the container asks for descriptors at ${request.path}, and its bridge is at ${directory.descriptorSocketPath}: create it anew`,
+  )
 }
 
 async function findPrepared(

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { descriptorDoor } from '../engines/descriptor-door.js'
 import { canPassFds, type EngineCommand, parseEngineCommand } from '../engines/engine-command.js'
 import { examineEngine } from '../engines/engine-problem.js'
 import { SYSTEMD_SOCKET } from '../engines/systemd-needs.js'
@@ -44,7 +45,6 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   keepDescriptors()
   const identity = unitIdentity(options.unit)
   const command = parseEngineCommand(options.command)
-  if (command !== undefined && !options.print) checkSockets(command, sockets)
   const [settings, report] = await Promise.all([
     readUnitSettings(identity, host.passedOn, ANSWER_MS),
     // A command that is only shown has no need of an engine.
@@ -57,6 +57,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   if (options.mainPid) checkMainPid(settings)
   if (options.systemd) checkSystemd(options, command, host)
   if (command === undefined) checkFirstProcess(options)
+  const door = command && report && descriptorDoor(command, report)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
   const storeLimit = isStoreless(options, command) ? 0 : storeLimitOf(options, host, settings)
   // What is only shown, and what is started another time, is meant for a unit.
@@ -71,9 +72,11 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
       variables: withSocket(variables, join(options.containerDirectory, socketName(options))),
       systemd: options.systemd,
       fdNames: sockets.names,
+      door,
       unit: identity.id,
       cgroupParent: cgroupForContainer(identity, settings, command, report?.cgroupDriver),
     }))
+  if (plan !== undefined && !options.print) checkSockets(plan, sockets)
   const directory = plan?.directory ?? new PrivateDirectory(path)
   return {
     options,

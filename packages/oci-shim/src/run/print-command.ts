@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
-import { shellWords } from './shell-words.js'
+import { shellWords } from '../words/shell-words.js'
 import { childVariables } from './child-variables.js'
 
 /** Prints the command that would be run, as a shell would take it, with the variables that are set for it. */

@@ -21,6 +21,8 @@ export class PrivateDirectory {
   /** What is bound into the container: any user there may come in. */
   readonly notifyDirectory: string
   readonly socketPath: string
+  /** Where the container's runtime asks for descriptors: beside what the container sees. */
+  readonly descriptorSocketPath: string
   /** Held for as long as this process lives. */
   #lock: DatagramSocket | undefined
   #isKept = false
@@ -29,6 +31,7 @@ export class PrivateDirectory {
     this.path = path
     this.notifyDirectory = notifyDirectory
     this.socketPath = join(notifyDirectory, 'notify.sock')
+    this.descriptorSocketPath = join(dirname(notifyDirectory), 'descriptors.sock')
   }
 
   /**

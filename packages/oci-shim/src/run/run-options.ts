@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly pullLimitSec: number
   /** Where the container socket's directory appears inside the container. */
   readonly containerDirectory: string
+  /** Units whose processes may ask for the unit's descriptors, beside those of the engine. */
+  readonly engineUnits: readonly string[]
   /** Whether the container's first process is systemd. */
   readonly systemd: boolean
   /** Prints the command that would be run, and does nothing else. */

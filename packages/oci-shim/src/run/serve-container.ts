@@ -18,6 +18,7 @@ import { openProxy } from './open-proxy.js'
 import { tell } from './operator-log.js'
 import { tellNotes } from './operator-notes.js'
 import { OwnContainer } from './own-container.js'
+import { offerDescriptors } from './descriptor-offer.js'
 import { fillPlaceholders } from './placeholders.js'
 import type { PreparedRun } from './prepare-run.js'
 import { resolveProgram } from './program-file.js'
@@ -97,6 +98,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   let hasStatus = false
   let stop: ContainerStop | undefined
   let pull: PullExtension | undefined
+  let endOffer: (() => void) | undefined
   const inner = innerSystemd(prepared, own, () => stop?.isStopping === true)
   const proxy = openProxy(prepared, own, (assignments) => {
     const { ready, status, extendTimeoutUsec } = assignments
@@ -109,10 +111,11 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   try {
     // A container whose runtime leaves at once becomes our child, and its exit status ours to know.
     if (launch?.detached === true && launch.container.wait === undefined) adoptOrphans()
+    endOffer = offerDescriptors(prepared)
     const client = await startChild(prepared)
     child = client
     endOnFault(prepared, client, own)
-    for (const socket of prepared.sockets.fds) socket.close()
+    if (endOffer === undefined) for (const socket of prepared.sockets.fds) socket.close()
     const ended: Promise<Ending> = client.ended.then((each) => end?.after(each) ?? each)
     const timeoutStopSec = settings.timeoutStopSec ?? options.timeoutStopSec
     const graceSec = stopGraceSec(timeoutStopSec)
@@ -149,6 +152,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
     if (child === undefined) throw error
     return endOnMistake(prepared, child, own, error as Error)
   } finally {
+    endOffer?.()
     pull?.end()
     proxy.close()
   }
@@ -169,7 +173,10 @@ function innerSystemd(
 async function startChild(prepared: PreparedRun): Promise<Child> {
   const { conditions, directory, host, options, plan, sockets } = prepared
   const command = plan?.launch ?? fillPlaceholders(options.command, directory)
-  const fds = plan?.launch.passesFds === false ? [] : sockets.fds.map(({ fd }) => fd)
+  const fds =
+    plan?.launch.passesFds === false || plan?.request !== undefined
+      ? []
+      : sockets.fds.map(({ fd }) => fd)
   const env = { ...host.passedOn, ...childVariables(prepared) }
   return await Child.start(command, { env, fds, state: conditions })
 }

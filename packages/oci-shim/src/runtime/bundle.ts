@@ -1,6 +1,7 @@
 import { readFile, realpath } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { parseExactJson, type ExactJson, type JsonObject } from './exact-json.js'
+import { isObject } from './json-values.js'
 
 /** A bundle (runtime-spec, bundle.md): a directory with `config.json` and what that names. */
 export interface Bundle {
@@ -25,9 +26,4 @@ export async function readBundle(path: string, file?: string): Promise<Bundle> {
   const json = parseExactJson(await readFile(configFileOf(path, file), 'utf8'))
   if (!isObject(json.value)) throw new SyntaxError('not an object')
   return { directory, config: json.value, json }
-}
-
-/** Whether a value of JSON has named members. */
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }

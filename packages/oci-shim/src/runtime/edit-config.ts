@@ -1,6 +1,6 @@
 import { resolve } from 'node:path'
 import type { Bundle } from './bundle.js'
-import { isObject } from './bundle.js'
+import { isObject, listIn, objectIn } from './json-values.js'
 import type { Json, JsonObject } from './exact-json.js'
 
 /** What a container is to have that its configuration does not say. */
@@ -20,17 +20,17 @@ export interface ConfigEdit {
 export function editConfig({ config, directory }: Bundle, edit: ConfigEdit): JsonObject {
   return {
     ...config,
-    root: withAbsolute(object(config['root']), 'path', directory),
-    mounts: [...list(config['mounts']).map((each) => editMount(each, directory)), mountOf(edit)],
+    root: withAbsolute(objectIn(config['root']), 'path', directory),
+    mounts: [...listIn(config['mounts']).map((each) => editMount(each, directory)), mountOf(edit)],
     process: editProcess(config['process'], edit),
     linux: editLinux(config['linux'], edit, directory),
-    annotations: { ...object(config['annotations']), ...edit.annotations },
+    annotations: { ...objectIn(config['annotations']), ...edit.annotations },
   }
 }
 
 /** The variables of the environment that a configuration sets. */
 export function configuredVariables(config: JsonObject): readonly string[] {
-  return list(object(config['process'])['env']).filter((each) => typeof each === 'string')
+  return listIn(objectIn(config['process'])['env']).filter((each) => typeof each === 'string')
 }
 
 // The last, so that it lies on what others mount on a directory above: /run is a tmpfs in many bundles.
@@ -47,17 +47,20 @@ function editMount(mount: Json, directory: string): Json {
   if (!isObject(mount)) return mount
   const isBind =
     mount['type'] === 'bind' ||
-    list(mount['options']).some((each) => each === 'bind' || each === 'rbind')
+    listIn(mount['options']).some((each) => each === 'bind' || each === 'rbind')
   return isBind ? withAbsolute(mount, 'source', directory) : mount
 }
 
 function editProcess(process: Json | undefined, edit: ConfigEdit): JsonObject {
   const { variables, ownVariables } = edit
-  const theirs = list(object(process)['env'])
+  const theirs = listIn(objectIn(process)['env'])
   const kept = theirs.filter((each) => !ownVariables.has(nameOf(each)))
   const names = new Set(kept.map(nameOf))
   const ours = Object.entries(variables).filter(([name]) => !names.has(name))
-  return { ...object(process), env: [...kept, ...ours.map(([name, value]) => `${name}=${value}`)] }
+  return {
+    ...objectIn(process),
+    env: [...kept, ...ours.map(([name, value]) => `${name}=${value}`)],
+  }
 }
 
 function editLinux(
@@ -66,13 +69,13 @@ function editLinux(
   directory: string,
 ): JsonObject | undefined {
   if (linux === undefined && cgroupsPath === undefined) return undefined
-  const { namespaces, ...rest } = object(linux)
+  const { namespaces, ...rest } = objectIn(linux)
   const given = rest['cgroupsPath']
   return {
     ...rest,
     ...(namespaces === undefined
       ? {}
-      : { namespaces: list(namespaces).map((each) => withAbsolute(each, 'path', directory)) }),
+      : { namespaces: listIn(namespaces).map((each) => withAbsolute(each, 'path', directory)) }),
     ...(cgroupsPath === undefined || (given !== undefined && given !== '') ? {} : { cgroupsPath }),
   }
 }
@@ -86,12 +89,4 @@ function withAbsolute(value: Json, key: string, directory: string): Json {
 
 function nameOf(variable: Json): string {
   return typeof variable === 'string' ? variable.replace(/=.*$/s, '') : ''
-}
-
-function object(value: Json | undefined): JsonObject {
-  return isObject(value) ? value : {}
-}
-
-function list(value: Json | undefined): readonly Json[] {
-  return Array.isArray(value) ? (value as readonly Json[]) : []
 }

@@ -1,5 +1,5 @@
-import { isObject } from './bundle.js'
 import type { Json, JsonObject } from './exact-json.js'
+import { isObject, listIn } from './json-values.js'
 
 /** A file system in memory that a container gets. */
 export interface Tmpfs {
@@ -12,7 +12,7 @@ export interface Tmpfs {
  * cgroup that it may write to. All else is kept, capabilities and the system call filter too.
  */
 export function withSystemd(config: JsonObject, tmpfs: readonly Tmpfs[]): JsonObject {
-  const mounts = list(config['mounts']).map(withWritableCgroup)
+  const mounts = listIn(config['mounts']).map(withWritableCgroup)
   const destinations = new Set(mounts.map(destinationOf))
   const missing = tmpfs.filter(({ path }) => !destinations.has(path))
   return {
@@ -29,7 +29,7 @@ export function withSystemd(config: JsonObject, tmpfs: readonly Tmpfs[]): JsonOb
 
 /** What a configuration mounts, and where. */
 export function mountsOf(config: JsonObject): readonly { path: string; mount: JsonObject }[] {
-  return list(config['mounts']).flatMap((mount) => {
+  return listIn(config['mounts']).flatMap((mount) => {
     const path = destinationOf(mount)
     return path === undefined || !isObject(mount) ? [] : [{ path, mount }]
   })
@@ -39,7 +39,7 @@ const CGROUP_MOUNT = '/sys/fs/cgroup'
 
 function withWritableCgroup(mount: Json): Json {
   if (!isObject(mount) || destinationOf(mount) !== CGROUP_MOUNT) return mount
-  const options = list(mount['options']).filter((each) => each !== 'ro' && each !== 'rro')
+  const options = listIn(mount['options']).filter((each) => each !== 'ro' && each !== 'rro')
   return { ...mount, options }
 }
 
@@ -55,7 +55,7 @@ function cgroupMount(): JsonObject {
 
 function withCgroupNamespace(linux: Json | undefined): JsonObject {
   const given = isObject(linux) ? linux : {}
-  const namespaces = list(given['namespaces'])
+  const namespaces = listIn(given['namespaces'])
   if (namespaces.some((each) => isObject(each) && each['type'] === 'cgroup')) return given
   return { ...given, namespaces: [...namespaces, { type: 'cgroup' }] }
 }
@@ -63,8 +63,4 @@ function withCgroupNamespace(linux: Json | undefined): JsonObject {
 function destinationOf(mount: Json): string | undefined {
   const path = isObject(mount) ? mount['destination'] : undefined
   return typeof path === 'string' ? path.replace(/(?<=.)\/+$/, '') : undefined
-}
-
-function list(value: Json | undefined): readonly Json[] {
-  return Array.isArray(value) ? (value as readonly Json[]) : []
 }

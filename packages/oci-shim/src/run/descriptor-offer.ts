@@ -1,0 +1,51 @@
+import { rmSync } from 'node:fs'
+import { removeStaleSocketFile } from '@sdbridge/syscalls'
+import { DescriptorBroker } from '../broker/descriptor-broker.js'
+import type { EngineName } from '../engines/launch.js'
+import { tell } from './operator-log.js'
+import type { PreparedRun } from './prepare-run.js'
+
+/** The units whose processes start the runtimes of an engine's containers. */
+const ENGINE_UNITS: Partial<Record<EngineName, readonly string[]>> = {
+  docker: ['docker.service', 'containerd.service'],
+  nerdctl: ['containerd.service'],
+}
+
+/**
+ * Has the unit's descriptors ready for the runtime of its container, which asks for them when the engine starts it, and lets go of them
+ * then. Nothing to do where the engine's client takes them along.
+ *
+ * @returns What ends it.
+ */
+export function offerDescriptors({
+  identity,
+  options,
+  plan,
+  sockets,
+}: PreparedRun): (() => void) | undefined {
+  const request = plan?.request
+  if (request === undefined) return undefined
+  const { id, path } = request
+  removeStaleSocketFile(path)
+  let broker: DescriptorBroker | undefined = new DescriptorBroker({
+    path,
+    id,
+    rule: {
+      unitCgroup: identity.cgroup,
+      engineUnits: [...(ENGINE_UNITS[plan!.launch.engine] ?? []), ...options.engineUnits],
+    },
+    fds: sockets.fds.map(({ fd }) => fd),
+    names: sockets.names,
+    onHandedOver: () => {
+      end()
+      for (const socket of sockets.fds) socket.close()
+    },
+    onRefused: (reason) => tell(`no descriptors for who asks at ${path}: ${reason}`),
+  })
+  const end = (): void => {
+    broker?.close()
+    broker = undefined
+    rmSync(path, { force: true })
+  }
+  return end
+}
