@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
 import { chmodSync } from 'node:fs'
 import {
   bindSocket,
@@ -97,6 +96,7 @@ export class DescriptorBroker {
   #mistakeIn(data: Buffer): string | undefined {
     try {
       const { id } = decodeQuestion(data)
+      const { timingSafeEqual } = process.getBuiltinModule('node:crypto')
       const isRight = timingSafeEqual(Buffer.from(id), Buffer.from(this.#options.id))
       return isRight ? undefined : 'its id is that of another start'
     } catch (error) {

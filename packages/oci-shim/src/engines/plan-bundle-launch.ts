@@ -5,6 +5,7 @@ import { isObject } from '../runtime/json-values.js'
 import type { Json } from '../runtime/exact-json.js'
 import { isOnReadOnly, missingMountpoints } from '../runtime/mountpoints.js'
 import { withSystemd } from '../runtime/systemd-config.js'
+import { nameOfVariable } from '../runtime/variables.js'
 import { writeBundle } from '../runtime/write-bundle.js'
 import { type BundleContainer, bundleContainerCommands } from './bundle-container-commands.js'
 import { EditedWords } from './edited-words.js'
@@ -166,7 +167,7 @@ async function editOf(
         }
   const ownVariables = new Set(['NOTIFY_SOCKET', ...Object.keys(listen)])
   for (const each of configuredVariables(bundle.config))
-    if (ownVariables.has(each.replace(/=.*$/s, '')))
+    if (ownVariables.has(nameOfVariable(each)))
       warnings.push(`config.json: ${each}: replaced by the bridge's own`)
   if (fdNames.length > 0 && !hasPidNamespace(bundle))
     warnings.push(

@@ -5,6 +5,7 @@ import {
   REQUEST_VARIABLE,
 } from './descriptor-request.js'
 import { isObject } from '../runtime/json-values.js'
+import { valueOfVariable } from '../runtime/variables.js'
 import { runCommand } from './command-outcome.js'
 import type { EngineCommand } from './engine-command.js'
 import { EngineError } from './engine-error.js'
@@ -85,10 +86,8 @@ async function inspect(command: EngineCommand, id: string, env: NodeJS.ProcessEn
 function requestIn(config: unknown, hostConfig: unknown): string | undefined {
   const annotations = isObject(hostConfig) ? hostConfig['Annotations'] : undefined
   const annotation = isObject(annotations) ? asText(annotations[REQUEST_ANNOTATION]) : undefined
-  const variables = isObject(config) && Array.isArray(config['Env']) ? config['Env'] : []
-  const prefix = `${REQUEST_VARIABLE}=`
-  const variable = variables.map(asText).findLast((each) => each?.startsWith(prefix) === true)
-  return annotation ?? variable?.slice(prefix.length)
+  const environment = isObject(config) && Array.isArray(config['Env']) ? config['Env'] : []
+  return annotation ?? valueOfVariable(environment, REQUEST_VARIABLE)
 }
 
 /** What the engines say where they have no such container: of runc and crun, one by its directory. */

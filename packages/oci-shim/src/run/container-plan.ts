@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import {
@@ -77,6 +76,8 @@ function requestOf(
   if (door === undefined) return undefined
   const isWanted = verb === 'create' ? door.runtime === undefined : count > 0
   if (!isWanted) return undefined
+  // Not loaded for the many that have no request: see decision 0019.
+  const { randomBytes } = process.getBuiltinModule('node:crypto')
   return { id: randomBytes(16).toString('hex'), path: directory.descriptorSocketPath }
 }
 

@@ -27,7 +27,7 @@ export function offerDescriptors({
   if (request === undefined) return undefined
   const { id, path } = request
   removeStaleSocketFile(path)
-  let broker: DescriptorBroker | undefined = new DescriptorBroker({
+  const broker = new DescriptorBroker({
     path,
     id,
     rule: {
@@ -43,8 +43,7 @@ export function offerDescriptors({
     onRefused: (reason) => tell(`no descriptors for who asks at ${path}: ${reason}`),
   })
   const end = (): void => {
-    broker?.close()
-    broker = undefined
+    broker.close()
     rmSync(path, { force: true })
   }
   return end

@@ -1,6 +1,7 @@
 import { resolve } from 'node:path'
 import type { Bundle } from './bundle.js'
 import { isObject, listIn, objectIn } from './json-values.js'
+import { nameOfVariable } from './variables.js'
 import type { Json, JsonObject } from './exact-json.js'
 
 /** What a container is to have that its configuration does not say. */
@@ -54,8 +55,8 @@ function editMount(mount: Json, directory: string): Json {
 function editProcess(process: Json | undefined, edit: ConfigEdit): JsonObject {
   const { variables, ownVariables } = edit
   const theirs = listIn(objectIn(process)['env'])
-  const kept = theirs.filter((each) => !ownVariables.has(nameOf(each)))
-  const names = new Set(kept.map(nameOf))
+  const kept = theirs.filter((each) => !ownVariables.has(nameOfVariable(each)))
+  const names = new Set(kept.map(nameOfVariable))
   const ours = Object.entries(variables).filter(([name]) => !names.has(name))
   return {
     ...objectIn(process),
@@ -85,8 +86,4 @@ function withAbsolute(value: Json, key: string, directory: string): Json {
   const path = value[key]
   if (typeof path !== 'string' || path === '' || path.startsWith('/')) return value
   return { ...value, [key]: resolve(directory, path) }
-}
-
-function nameOf(variable: Json): string {
-  return typeof variable === 'string' ? variable.replace(/=.*$/s, '') : ''
 }

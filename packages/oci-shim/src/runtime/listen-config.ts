@@ -1,5 +1,6 @@
-import type { Json, JsonObject } from './exact-json.js'
+import type { JsonObject } from './exact-json.js'
 import { listIn, objectIn } from './json-values.js'
+import { nameOfVariable } from './variables.js'
 
 /** What a payload's variables tell it of descriptors, whoever has set them: sd_listen_fds(3). */
 const LISTEN_VARIABLES = ['LISTEN_FDS', 'LISTEN_PID', 'LISTEN_FDNAMES', 'LISTEN_PIDFDID']
@@ -17,14 +18,10 @@ export function withDescriptors(
 ): JsonObject {
   const process = objectIn(config['process'])
   const taken = new Set([...LISTEN_VARIABLES, ...removed])
-  const kept = listIn(process['env']).filter((each) => !taken.has(nameOf(each)))
+  const kept = listIn(process['env']).filter((each) => !taken.has(nameOfVariable(each)))
   const told =
     names.length === 0
       ? []
       : [`LISTEN_FDS=${names.length}`, 'LISTEN_PID=1', `LISTEN_FDNAMES=${names.join(':')}`]
   return { ...config, process: { ...process, env: [...kept, ...told] } }
-}
-
-function nameOf(variable: Json): string {
-  return typeof variable === 'string' ? variable.replace(/=.*$/s, '') : ''
 }

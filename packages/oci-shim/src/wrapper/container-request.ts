@@ -6,6 +6,7 @@ import {
 } from '../engines/descriptor-request.js'
 import type { JsonObject } from '../runtime/exact-json.js'
 import { listIn, objectIn } from '../runtime/json-values.js'
+import { valueOfVariable } from '../runtime/variables.js'
 
 /**
  * What a container's configuration asks for: by its annotation, or else by the variable, of which the last counts.
@@ -15,7 +16,8 @@ import { listIn, objectIn } from '../runtime/json-values.js'
  */
 export function containerRequest(config: JsonObject): DescriptorRequest | undefined {
   const annotation = objectIn(config['annotations'])[REQUEST_ANNOTATION]
-  const text = annotation ?? variableIn(config)
+  const environment = listIn(objectIn(config['process'])['env'])
+  const text = annotation ?? valueOfVariable(environment, REQUEST_VARIABLE)
   if (text === undefined) return undefined
   const request = typeof text === 'string' ? parseRequest(text) : undefined
   if (request !== undefined) return request
@@ -23,12 +25,4 @@ export function containerRequest(config: JsonObject): DescriptorRequest | undefi
   throw new Error(
     `${what}: expected an id and the path of a bridge's socket, as sdbridge run writes it, found ${JSON.stringify(text)}`,
   )
-}
-
-function variableIn(config: JsonObject): string | undefined {
-  const prefix = `${REQUEST_VARIABLE}=`
-  const found = listIn(objectIn(config['process'])['env']).findLast(
-    (each): each is string => typeof each === 'string' && each.startsWith(prefix),
-  )
-  return found?.slice(prefix.length)
 }
