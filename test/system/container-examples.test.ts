@@ -98,7 +98,7 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
     test('haproxy, which serves who comes to its socket', async () => {
       await host.addImage('haproxy', { files: ['/usr/sbin/haproxy'] })
       await host.importImage('registry.example/haproxy:1', 'haproxy', [])
-      await writeFile(machine.path('/etc/haproxy.cfg'), blockOfPage(page, 'haproxy', 'fd@3'))
+      await writeFile(machine.path('/etc/haproxy.cfg'), blockOfPage(page, 'text', 'fd@3'))
       await install(unitOfPage(page, 'proxy --runtime'), unitOfPage(page, ':8081'))
       await machine.systemctl('start', 'proxy.socket')
       const { stdout } = await machine.run(machine.nodePath, [GET, 'http://127.0.0.1:8081/'])
