@@ -69,6 +69,48 @@ test('a message is read where it lies among others', () => {
   expect(Object.keys(plain.assignments)).toEqual(['status', 'stopping'])
 })
 
+test('who needs no repeats hears of each kind of line once, and of all else always', async () => {
+  const bench = new Bench({ repeats: false })
+  // The first message of all opens the way to the manager, and goes by the queue.
+  const messages = [
+    'ERRNO=5',
+    'WATCHDOG=1',
+    'WATCHDOG=1',
+    'WATCHDOG=1\nSTATUS=a',
+    'STATUS=b',
+    'ERRNO=5',
+  ]
+  for (const message of [...messages, 'STATUS=é', 'READY=1', 'STATUS=c\nREADY=1']) {
+    await bench.send(message)
+    await bench.said()
+  }
+  expect(bench.notifications).toHaveLength(9)
+  expect(bench.forwarded).toEqual([
+    { errno: 5 },
+    { watchdog: true },
+    { watchdog: true, status: 'a' },
+    { errno: 5 },
+    { status: 'é' },
+    { ready: true },
+  ])
+})
+
+test('what was not sent is not known', async () => {
+  const bench = new Bench({ repeats: false })
+  bench.manager!.pause()
+  let count = 0
+  while (bench.proxy.counters.waiting === 0 && count++ < 1000) {
+    bench.trySend('WATCHDOG=1')
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+  await bench.send('READY=1')
+  while (bench.proxy.counters.received <= 1) await new Promise((resolve) => setImmediate(resolve))
+  expect(bench.forwarded).not.toContainEqual({ ready: true })
+  bench.manager!.resume()
+  await bench.said()
+  expect(bench.forwarded.at(-1)).toEqual({ ready: true })
+})
+
 test('what is longer than systemd reads is none of these', () => {
   const plain = new PlainNotification()
   const bytes = Buffer.from(`STATUS=${'a'.repeat(5000)}`)

@@ -32,7 +32,7 @@ export { type DescriptorKind, kindOfFd } from './fd-kind.js'
 export { FdWatcher, type Interest, type Readiness } from './fd-watcher.js'
 export { type FileLimit, getFileLimit, setFileLimit, withSoftFileLimit } from './file-limit.js'
 export { MessageQueue, type MessageQueueAttributes } from './message-queue.js'
-export { MESSAGES_PER_TURN } from './payload-memory.js'
+export { MESSAGES_PER_BATCH } from './payload-memory.js'
 export {
   type MessageReceiver,
   type PlainMessages,

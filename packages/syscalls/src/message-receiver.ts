@@ -1,7 +1,7 @@
 import { BatchReceiver } from './batch-receiver.js'
 import { native } from './native.js'
 import { passCredentials } from './pass-credentials.js'
-import { MESSAGES_PER_TURN, payloadMemory } from './payload-memory.js'
+import { MESSAGES_PER_BATCH, payloadMemory } from './payload-memory.js'
 import { decodeSocketAddress, type SocketAddress } from './socket-address.js'
 import { SOL_SOCKET } from './socket-facts.js'
 import { EAGAIN, systemError, type SystemError } from './system-error.js'
@@ -54,7 +54,8 @@ export interface ReceiveOptions {
   /**
    * Called in front of `onMessages` where a batch begins with such messages, for one who can deal with them as they are: they are neither
    * copied nor made objects. It returns how many it has dealt with, from the first on. The others, if any, are delivered to `onMessages`
-   * then, which is called in any case. It must receive nothing from any socket, for that would be put in the same memory.
+   * then, which is called in any case. If it has dealt with a whole batch of 64, it may be called again with the next one before that,
+   * up to four times. It must receive nothing from any socket, for that would be put in the same memory.
    */
   onPlain?: (messages: PlainMessages) => number
   /** Called with what has arrived, oldest first, at most 64 messages at a time. */
@@ -80,6 +81,8 @@ export interface ReceiveOptions {
 /** Whether a message is none, but says that no more will come: the socket is connected, and its other end has closed. */
 export type EndTest = (message: ReceivedMessage) => boolean
 
+/** Of messages that are as quickly dealt with as a turn of the event loop takes. */
+const PLAIN_BATCHES_PER_TURN = 4
 const SO_PASSPIDFD = 76
 const ESHUTDOWN = -108
 const ECONNRESET = -104
@@ -123,18 +126,19 @@ export class MessageReceiver extends BatchReceiver {
   readBatch(hangup = false): number {
     if (!this.waiting) return 0
     const payloads = payloadMemory(this.#maxBytes)
-    const { addresses = false } = this.#options
-    const count = native().receive(
-      this.#fd,
-      payloads,
-      records,
-      MESSAGES_PER_TURN,
-      this.#maxBytes,
-      addresses ? 1 : 0,
-    )
+    let count: number
+    let done: number
+    let doneBefore = 0
+    for (let batches = 1; ; batches++) {
+      count = this.#fill(payloads)
+      done = this.#offerPlain(count, payloads)
+      const mayHaveMore = done === MESSAGES_PER_BATCH && this.waiting
+      if (!mayHaveMore || batches === PLAIN_BATCHES_PER_TURN) break
+      doneBefore += done
+    }
     const error = hangup && records[0] === EAGAIN ? ESHUTDOWN : records[0]!
-    const done = this.#offerPlain(count, payloads)
     const batch = readRecords(done, count, payloads)
+    done += doneBefore
     const ended = this.#cutAtEnd(batch)
     // A seqpacket socket tells of this before it hands out what had arrived: there is more to read, up to the end.
     const resets = error === ECONNRESET && this.#endsAt !== undefined
@@ -147,6 +151,18 @@ export class MessageReceiver extends BatchReceiver {
       else if (error !== 0 && error !== EAGAIN && !resets) this.#fail(error)
     }
     return done + batch.length
+  }
+
+  #fill(payloads: Buffer): number {
+    const addressed = this.#options.addresses ? 1 : 0
+    return native().receive(
+      this.#fd,
+      payloads,
+      records,
+      MESSAGES_PER_BATCH,
+      this.#maxBytes,
+      addressed,
+    )
   }
 
   #offerPlain(count: number, payloads: Buffer): number {

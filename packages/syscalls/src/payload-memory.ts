@@ -1,5 +1,5 @@
-/** How many messages are taken in one turn of the event loop, so that a flood starves nobody. */
-export const MESSAGES_PER_TURN = 64
+/** How many messages are taken at once: few, as a process that is killed takes them along, and so that a flood starves nobody. */
+export const MESSAGES_PER_BATCH = 64
 
 let memory = Buffer.alloc(0)
 

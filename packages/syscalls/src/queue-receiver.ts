@@ -1,6 +1,6 @@
 import { BatchReceiver } from './batch-receiver.js'
 import { native } from './native.js'
-import { MESSAGES_PER_TURN, payloadMemory } from './payload-memory.js'
+import { MESSAGES_PER_BATCH, payloadMemory } from './payload-memory.js'
 import { queueError } from './queue-error.js'
 import { EAGAIN, type SystemError } from './system-error.js'
 
@@ -26,7 +26,7 @@ export interface QueueOptions {
 const RECORD = 3
 
 // Filled and read within one call, so all queues share them.
-const records = new Int32Array(1 + RECORD * MESSAGES_PER_TURN)
+const records = new Int32Array(1 + RECORD * MESSAGES_PER_BATCH)
 
 /** The receiving half of a message queue. */
 export class QueueReceiver extends BatchReceiver {
@@ -46,7 +46,7 @@ export class QueueReceiver extends BatchReceiver {
     if (!this.waiting) return 0
     const most = this.#messageBytes
     const payloads = payloadMemory(most)
-    const count = native().mqReceive(this.#fd, payloads, records, MESSAGES_PER_TURN, most)
+    const count = native().mqReceive(this.#fd, payloads, records, MESSAGES_PER_BATCH, most)
     const error = records[0]!
     const batch = Array.from({ length: count }, (_, index) =>
       messageAt(1 + RECORD * index, payloads),

@@ -1,6 +1,7 @@
 import { closeSync, openSync } from 'node:fs'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import type { PlainMessages } from '../src/index.js'
+import { connectedPair } from './conversation.js'
 import { fillQueue, Inbox, openSender } from './inbox.js'
 import { catchUncaught } from './uncaught.js'
 
@@ -53,6 +54,43 @@ describe('messages of payload alone', () => {
     expect(offered).toEqual([['a'], ['end']])
     expect(inbox.texts).toEqual(['b', 'c', 'lon'])
     expect(inbox.datagrams[0]!.fds).toHaveLength(1)
+  })
+
+  // Of packets a queue holds more than of datagrams.
+  test('come as four batches before a turn ends, if all of each are taken', async () => {
+    const turns: (number[] | string)[] = [[]]
+    let take = (count: number): number => count
+    const { client, server } = await connectedPair('seqpacket', {
+      onPlain({ count }) {
+        const turn = turns.at(-1) as number[]
+        turn.push(count)
+        return take(count)
+      },
+      onMessages: (batch) => turns.push(`${batch.length} left`, []),
+    })
+    server.receiver.pause()
+    const send = (count: number): void => {
+      while (count-- > 0) expect(client.connection.trySend(Buffer.from('a'))).toBe(1)
+    }
+    send(259)
+    server.receiver.resume()
+    expect(server.receiver.readBatch()).toBe(256)
+    expect(server.receiver.readBatch()).toBe(3)
+    expect(turns).toEqual([[64, 64, 64, 64], '0 left', [3], '0 left', []])
+
+    turns.length = 0
+    turns.push([])
+    take = (count) => count - 1
+    send(70)
+    expect(server.receiver.readBatch()).toBe(64)
+    take = (count) => {
+      server.receiver.pause()
+      return count
+    }
+    send(100)
+    expect(server.receiver.readBatch()).toBe(64)
+    expect(server.receiver.readBatch()).toBe(0)
+    expect(turns).toEqual([[64], '1 left', [64], '0 left', []])
   })
 
   test('arrive as usual if the callback throws', async () => {

@@ -7,7 +7,7 @@ import {
 } from '@sdbridge/notify/relay'
 import {
   closeFd,
-  MESSAGES_PER_TURN,
+  MESSAGES_PER_BATCH,
   type PlainMessages,
   type ReceivedMessage,
 } from '@sdbridge/syscalls'
@@ -63,9 +63,11 @@ export class NotifyProxy {
   readonly #arrived: ReceivedMessage[] = []
   readonly #plain = new PlainNotification()
   /** Where those are that go on as they came: pairs of offset and length. */
-  readonly #ranges = new Int32Array(2 * MESSAGES_PER_TURN)
+  readonly #ranges = new Int32Array(2 * MESSAGES_PER_BATCH)
   /** What `onForwarded` has not been told yet. */
   readonly #forwarded: ParsedAssignments[] = []
+  /** The kinds of lines that it need not be told of again. */
+  #known = 0
   #isFull = false
   #timer: NodeJS.Timeout | undefined
   #whenIdle: (() => void)[] = []
@@ -165,25 +167,36 @@ export class NotifyProxy {
   }
 
   /** What nearly all messages are, as long as the service manager has room for them: they go on as they came. */
-  #forwardPlain({ count, length, offset, payloads, pid }: PlainMessages): number {
+  #forwardPlain(messages: PlainMessages): number {
+    const { count, length, offset, payloads, pid } = messages
     const { onForwarded, senders = 'all' } = this.#options
     const isPossible = senders === 'all' && this.#arrived.length === 0 && !this.#isInitAwaited
     // With something in the queue nothing goes past it.
     if (!isPossible || this.#queue?.size !== 0 || debug.enabled) return 0
     let plain = 0
+    let kinds = 0
     for (; plain < count; plain++) {
       const at = offset(plain)
       if (pid(plain) <= 0 || !this.#plain.read(payloads, at, length(plain))) break
       this.#ranges[2 * plain] = at
       this.#ranges[2 * plain + 1] = this.#plain.length
-      if (onForwarded !== undefined) this.#forwarded.push(this.#plain.assignments)
+      kinds |= this.#plain.kinds
     }
     const sent =
       plain === 0 ? 0 : this.#queue.trySendBatch(payloads, this.#ranges.subarray(0, 2 * plain))
-    this.#forwarded.length = Math.min(this.#forwarded.length, sent)
+    if (onForwarded !== undefined && (kinds & ~this.#known) !== 0)
+      this.#noteForwarded(messages, sent)
     this.#ledger.received += sent
     this.#ledger.forwarded += sent
     return sent
+  }
+
+  #noteForwarded({ length, offset, payloads }: PlainMessages, count: number): void {
+    for (let index = 0; index < count; index++) {
+      this.#plain.read(payloads, offset(index), length(index))
+      this.#forwarded.push(this.#plain.assignments)
+      if (this.#options.repeats === false) this.#known |= this.#plain.kinds
+    }
   }
 
   #work(): void {

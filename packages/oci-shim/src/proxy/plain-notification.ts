@@ -28,7 +28,7 @@ export class PlainNotification {
   length = 0
   #bytes: Buffer = Buffer.alloc(0)
   /** Which lines it has: a bit for each kind. */
-  #seen = 0
+  kinds = 0
   /** The same in their order: a digit for each line, the first one lowest. */
   #order = 0
   #lines = 0
@@ -41,7 +41,7 @@ export class PlainNotification {
     if (length > 0 && bytes[end - 1] === LINE_FEED) end--
     if (end === offset || length > MESSAGE_MAX_BYTES) return false
     this.#bytes = bytes
-    this.#seen = this.#order = this.#lines = 0
+    this.kinds = this.#order = this.#lines = 0
     this.length = end - offset
     for (let at = offset; at < end;) {
       at = this.#readLine(at, end)
@@ -65,8 +65,8 @@ export class PlainNotification {
   /** Returns where the line ends, or -1. */
   #readLine(at: number, end: number): number {
     const kind = this.#kindAt(at, end)
-    if (kind === -1 || (this.#seen & (1 << kind)) !== 0) return -1
-    this.#seen |= 1 << kind
+    if (kind === -1 || (this.kinds & (1 << kind)) !== 0) return -1
+    this.kinds |= 1 << kind
     this.#order |= (kind + 1) << (DIGIT_BITS * this.#lines++)
     const after = at + KINDS[kind]!.key.length
     if (kind === STATUS) return this.#readStatus(after, end)

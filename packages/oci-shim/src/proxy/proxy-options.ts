@@ -34,6 +34,11 @@ export interface NotifyProxyOptions {
   /** Hears what went to the service manager, in the host's terms. What it throws becomes an `'uncaughtException'`. */
   onForwarded?: (assignments: ParsedAssignments) => void
   /**
+   * Whether `onForwarded` hears all of it. `false`, which spares work: not of `READY=1`, `WATCHDOG=1`, `STOPPING=1` and `STATUS=` when it
+   * has heard of each before; yet it may. Default true.
+   */
+  repeats?: boolean
+  /**
    * Hears what did not, and why. Of one message it hears of 16 fields at the most; the counters count them all. What it throws becomes
    * an `'uncaughtException'`.
    */
@@ -57,7 +62,7 @@ export interface StoreOptions {
 
 /** @throws TypeError, RangeError with a `code`, as Node's own. */
 export function checkOptions(options: NotifyProxyOptions): void {
-  const { path, senders = 'all', store, upstream } = options
+  const { path, repeats, senders = 'all', store, upstream } = options
   if (typeof path !== 'string' || !path.startsWith('/')) {
     throw invalid('path', 'an absolute path', path)
   }
@@ -71,6 +76,8 @@ export function checkOptions(options: NotifyProxyOptions): void {
     const value: unknown = options[name]
     if (value !== undefined && typeof value !== 'function') throw invalid(name, 'a function', value)
   }
+  if (repeats !== undefined && typeof repeats !== 'boolean')
+    throw invalid('repeats', 'a boolean', repeats)
   if (options.init === undefined && (senders === 'init' || options.mainPid)) {
     throw invalid('init', "a function where senders is 'init', or mainPid is on", undefined)
   }

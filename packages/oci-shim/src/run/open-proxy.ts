@@ -24,5 +24,6 @@ export function openProxy(
     notifyAccess: options.notifyAccess,
     store: storeLimit === 0 ? undefined : { prefix: STORE_PREFIX, limit, names: sockets.stored },
     onForwarded,
+    repeats: false,
   })
 }
