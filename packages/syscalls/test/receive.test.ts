@@ -98,7 +98,8 @@ describe('datagrams', () => {
     const inbox = new Inbox()
     const sent = fillQueue(openSender(inbox.address))
     await inbox.until(sent)
-    expect(inbox.batches).toEqual([sent])
+    // More than 64 have room where net.unix.max_dgram_qlen is what systemd makes it.
+    expect(inbox.batches[0]).toBe(Math.min(sent, 64))
     expect(inbox.texts).toEqual(Array.from({ length: sent }, (_, index) => `${index}`))
   })
 
