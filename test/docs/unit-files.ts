@@ -61,7 +61,10 @@ function write(folder: string, name: string, code: string): void {
   const known = NEWER.filter(({ since }) => version < since).reduce(
     (text, { text: newer, instead }) => text.replaceAll(newer, instead),
     // They are looked for, and may be elsewhere on the machine that tests.
-    code.replaceAll('/usr/bin/node', process.execPath).replaceAll('/usr/bin/sdbridge', SDBRIDGE),
+    code
+      .replaceAll('/usr/bin/node', process.execPath)
+      .replaceAll('/usr/bin/sdbridge', SDBRIDGE)
+      .replaceAll('=/usr/bin/docker ', '=/bin/true '),
   )
   mkdirSync(dirname(join(folder, name)), { recursive: true })
   writeFileSync(join(folder, name), known)

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
 import { ContainerHost } from './containers/container-host.js'
@@ -104,6 +104,59 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
       const { stdout } = await machine.run(machine.nodePath, [GET, 'http://127.0.0.1:8081/'])
       expect(stdout).toBe('you are 127.0.0.1')
       await machine.waitFor('proxy.service', { ActiveState: 'active', SubState: 'running' })
+    })
+
+    test('nginx, which takes it for one of the nginx before', async () => {
+      await host.addImage('nginx', { files: ['/usr/sbin/nginx'] })
+      const complete =
+        'cd /srv/images/nginx && mkdir -p var/lib/nginx var/log/nginx etc/nginx && cp /etc/passwd /etc/group etc'
+      await machine.run('sh', ['-c', complete])
+      await host.importImage('registry.example/nginx:1', 'nginx', [])
+      await writeFile(machine.path('/etc/nginx.conf'), blockOfPage(page, 'nginx', '8083'))
+      await install(unitOfPage(page, 'NGINX=3;'), unitOfPage(page, ':8083'))
+      await machine.systemctl('start', 'nginx.socket')
+      const get = async (): Promise<string> =>
+        (await machine.run(machine.nodePath, [GET, 'http://127.0.0.1:8083/'])).stdout
+      expect(await get()).toBe('you are 127.0.0.1')
+      await machine.systemctl('reload', 'nginx.service')
+      expect(await get()).toBe('you are 127.0.0.1')
+    })
+  })
+
+  describe('docker compose', { timeout: LONGEST_TEST_MS }, () => {
+    // What sdbridge cdi has written stays, for containers that somebody starts by hand.
+    afterEach(() => rm(machine.path('/run/cdi'), { recursive: true }))
+
+    const installFile = async (page: string, name: string): Promise<void> => {
+      await writeFile(machine.path(name), blockOfPage(page, 'yaml', `# ${name}\n`))
+    }
+
+    const page = 'socket-activated-containers.md'
+
+    test(`docs/guide/${page}: one of its containers has the sockets`, async () => {
+      await installFile(page, '/etc/stack.yaml')
+      await install(unitOfPage(page, '--offer-sockets'), unitOfPage(page, '=8082'))
+      await start(machine, 'stack.service')
+      await machine.waitForOutput('stack.service', 'watchdog 1 of 10000000 us, 1 descriptors')
+      await expectToBeReloadedAndStopped(machine, 'stack.service')
+    })
+
+    test(`docs/guide/${page}: it gets back what it has stored`, async () => {
+      await installFile(page, '/etc/stack.yaml')
+      const { name, text } = unitOfPage(page, '--offer-sockets')
+      await install({ name, text: text.replaceAll(' stack.socket', '') })
+      await expectConversation(machine, name)
+      expect(machine.output(name)).toContain('us, 1 descriptors')
+    })
+
+    test('docs/guide/runtime.md: what its containers notify', async () => {
+      await installFile('runtime.md', '/etc/web.yaml')
+      await install(unitOfPage('runtime.md', 'docker compose'))
+      await start(machine, 'web.service')
+      const { StatusText: status } = await machine.show('web.service', 'StatusText')
+      expect(status).toBe('written in C')
+      await machine.systemctl('stop', 'web.service')
+      expect(await machine.show('web.service', 'Result')).toEqual({ Result: 'success' })
     })
   })
 

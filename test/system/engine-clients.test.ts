@@ -292,14 +292,20 @@ describe.skipIf(root === undefined)(
 
 describe.skipIf(root === undefined)('what an engine says of itself', () => {
   test('dockerd, with live-restore', async () => {
-    expect(await examine('docker run img')).toEqual({
+    const report = await examine('docker run img')
+    expect(report).toMatchObject({
       warnings: [expect.stringContaining('live-restore')],
       cgroupDriver: 'cgroupfs',
+      defaultRuntime: 'runc',
+      annotates: true,
     })
+    expect(report.problem).toBeUndefined()
   })
 
   test('podman', async () => {
-    expect(await examine('podman run img')).toEqual({ warnings: [], cgroupDriver: 'cgroupfs' })
+    const report = await examine('podman run img')
+    expect(report).toMatchObject({ warnings: [], cgroupDriver: 'cgroupfs' })
+    expect(report.problem).toBeUndefined()
   })
 
   test.each([
@@ -323,7 +329,9 @@ describe.skipIf(root === undefined)('what an engine says of itself', () => {
   })
 
   test('one that is not there is for the start to find', async () => {
-    expect(await examine('/nonexistent/docker run img')).toEqual({ warnings: [] })
+    const report = await examine('/nonexistent/docker run img')
+    expect(report.problem).toBeUndefined()
+    expect(report.warnings).toEqual([])
   })
 })
 

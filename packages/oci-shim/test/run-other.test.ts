@@ -116,6 +116,29 @@ describe.skipIf(!works(PYTHON, '--version'))('sdbridge run with any other comman
     expect(startedWith(unit.output).fds).toEqual([0, 1, 2, 3])
   })
 
+  test('with --offer-sockets they wait for the runtime that shows the request', async () => {
+    const script = `path=\${SDBRIDGE_DESCRIPTORS#*@}; stat -c %a "$path"; echo "request: $SDBRIDGE_DESCRIPTORS"; exec "$@"`
+    const unit = new BridgedUnit(
+      ['sh', '-c', script, 'sh', ...tellingStart(...payload('env', 'send:READY=1'))],
+      { sockets: [{ listen: '127.0.0.1:0', name: 'web' }], runOptions: ['--offer-sockets'] },
+    )
+    await unit.service.start()
+    expect(await unit.ended).toEqual([0, null])
+    expect(unit.output).toMatch(/^600\nrequest: [\da-f]{32}@\/\S+\/descriptors\.sock$/m)
+    expect(startedWith(unit.output).fds).toEqual([0, 1, 2])
+    expect(unit.said('ENV')).not.toHaveProperty('LISTEN_FDS')
+    leavesNothing(unit)
+  })
+
+  test('--offer-sockets is refused where the sockets go by themselves', async () => {
+    const unit = other([scriptedEngine('runc', '').file, 'run', 'web'], ['--offer-sockets'])
+    await unit.failsToStart()
+    expect(await unit.ended).toEqual([2, null])
+    expect(unit.output).toContain(
+      '--offer-sockets: expected a command that sdbridge does not know, such as docker compose, found runc run',
+    )
+  })
+
   test('it starts as systemd starts a service, whatever Node has changed', async () => {
     const unit = other(tellingStart('true'))
     await unit.failsToStart()

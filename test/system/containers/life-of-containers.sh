@@ -124,14 +124,23 @@ python3 -c "import os; print(os.listdir(\"/proc/self/fd\"))"
 cat /proc/self/oom_score_adj /proc/self/cgroup
 busybox ls /dev'
 
+build() {
+  step build bash -c '"$@" >"$0" 2>&1 || cat "$0"' "$scratch/log" "${engine[@]}" build \
+    --network none --ulimit nofile=100:100 --ulimit nproc=100:100 --tag localhost/built "$scratch"
+  step 'run of what was built' e run --rm "${options[@]}" localhost/built
+}
+
 images() {
   step commit bash -c '"$@" >/dev/null' bash "${engine[@]}" commit "$("${engine[@]}" create "${options[@]}" payload true)" committed
   step 'run of it' e run --rm "${options[@]}" committed echo committed
   printf 'FROM payload\nRUN echo built >/built\nCMD ["cat", "/built"]\n' >"$scratch/Dockerfile"
-  # Without its builder's own program, which the distribution does not have, docker builds by running containers.
-  DOCKER_BUILDKIT=0 step build bash -c '"$@" >"$0" 2>&1 || cat "$0"' "$scratch/log" "${engine[@]}" build \
-    --network none --ulimit nofile=100:100 --ulimit nproc=100:100 --tag localhost/built "$scratch"
-  step 'run of what was built' e run --rm "${options[@]}" localhost/built
+  # Without BuildKit, docker builds by running containers.
+  DOCKER_BUILDKIT=0 build
+  if [ "${engine[0]}" = docker ]; then
+    DOCKER_BUILDKIT=1 build
+    # BuildKit keeps it.
+    rmdir /sys/fs/cgroup/docker/buildkit
+  fi
   e ps --all --quiet --filter ancestor=payload | xargs --no-run-if-empty "${engine[@]}" rm >/dev/null
   e rmi --force localhost/built committed >/dev/null
 }

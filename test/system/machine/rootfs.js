@@ -30,7 +30,9 @@ const CONTAINER_PACKAGES = [
     'python3-minimal',
     'redis-server',
     'haproxy',
+    'nginx',
   ],
+  ...['docker-compose', 'docker-buildx'],
 ]
 
 /**
@@ -214,7 +216,8 @@ const NEEDED_FILES = [
   ...['docker', 'podman', 'conmon', 'newuidmap', 'busybox', 'python3', 'redis-server'].map(
     (name) => `usr/bin/${name}`,
   ),
-  ...['dockerd', 'haproxy'].map((name) => `usr/sbin/${name}`),
+  ...['dockerd', 'haproxy', 'nginx'].map((name) => `usr/sbin/${name}`),
+  ...['docker-compose', 'docker-buildx'].map((name) => `usr/libexec/docker/cli-plugins/${name}`),
 ]
 
 /**

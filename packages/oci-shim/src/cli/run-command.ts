@@ -29,6 +29,9 @@ Options:
   --pull-limit SECONDS       for how long the start timeout is extended while an image is pulled;
                              default 900, 0 for not at all
   --container-directory DIR  where the socket's directory is in the container; default /run/notify
+  --offer-sockets            for any other COMMAND: the unit's sockets and stored descriptors go to a
+                             container with the runtime sdbridge and with $SDBRIDGE_DESCRIPTORS, which
+                             COMMAND gets, as its annotation io.sdbridge.descriptors
   --engine-unit NAME         the unit of a docker or containerd that is neither docker.service nor
                              containerd.service: its runtime may ask for the unit's sockets
   --systemd                  the container's first process is systemd: add what it needs to run in a
@@ -70,6 +73,7 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
     systemd,
     timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
+    offerSockets: values['offer-sockets'] === true,
     engineUnits: (values['engine-unit'] ?? []).flatMap((each) => checkedUnit(each) ?? []),
     unit: checkedUnit(values.unit),
   }
@@ -93,6 +97,7 @@ const OPTIONS = {
   'store-limit': { type: 'string' },
   'pull-limit': { type: 'string' },
   'container-directory': { type: 'string' },
+  'offer-sockets': { type: 'boolean' },
   'engine-unit': { type: 'string', multiple: true },
   systemd: { type: 'boolean' },
   unit: { type: 'string' },

@@ -20,6 +20,13 @@ export const REQUEST_ANNOTATION = 'io.sdbridge.descriptors'
 /** The same where an engine cannot annotate: the runtime takes it out of the payload's environment. */
 export const REQUEST_VARIABLE = 'SDBRIDGE_DESCRIPTORS'
 
+/** @param path The socket at which the bridge waits. */
+export function newRequest(path: string): DescriptorRequest {
+  // Not loaded for the many that have no request: see decision 0019.
+  const { randomBytes } = process.getBuiltinModule('node:crypto')
+  return { id: randomBytes(16).toString('hex'), path }
+}
+
 export function formatRequest({ id, path }: DescriptorRequest): string {
   return `${id}@${path}`
 }

@@ -4,6 +4,7 @@ import {
   type DescriptorDoor,
   type DescriptorRequest,
   formatRequest,
+  newRequest,
 } from '../engines/descriptor-request.js'
 import { type EngineCommand, optionValue } from '../engines/engine-command.js'
 import type { BridgeFacts, Launch } from '../engines/launch.js'
@@ -76,9 +77,7 @@ function requestOf(
   if (door === undefined) return undefined
   const isWanted = verb === 'create' ? door.runtime === undefined : count > 0
   if (!isWanted) return undefined
-  // Not loaded for the many that have no request: see decision 0019.
-  const { randomBytes } = process.getBuiltinModule('node:crypto')
-  return { id: randomBytes(16).toString('hex'), path: directory.descriptorSocketPath }
+  return newRequest(directory.descriptorSocketPath)
 }
 
 // Its annotation is written by whoever created it.

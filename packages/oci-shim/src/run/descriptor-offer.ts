@@ -6,9 +6,8 @@ import { tell } from './operator-log.js'
 import type { PreparedRun } from './prepare-run.js'
 
 /** The units whose processes start the runtimes of an engine's containers. */
-const ENGINE_UNITS: Partial<Record<EngineName, readonly string[]>> = {
-  docker: ['docker.service', 'containerd.service'],
-  nerdctl: ['containerd.service'],
+function unitsOf(engine: EngineName | undefined): readonly string[] {
+  return engine === 'nerdctl' ? ['containerd.service'] : ['docker.service', 'containerd.service']
 }
 
 /**
@@ -21,9 +20,9 @@ export function offerDescriptors({
   identity,
   options,
   plan,
+  request,
   sockets,
 }: PreparedRun): (() => void) | undefined {
-  const request = plan?.request
   if (request === undefined) return undefined
   const { id, path } = request
   removeStaleSocketFile(path)
@@ -32,7 +31,7 @@ export function offerDescriptors({
     id,
     rule: {
       unitCgroup: identity.cgroup,
-      engineUnits: [...(ENGINE_UNITS[plan!.launch.engine] ?? []), ...options.engineUnits],
+      engineUnits: [...unitsOf(plan?.launch.engine), ...options.engineUnits],
     },
     fds: sockets.fds.map(({ fd }) => fd),
     names: sockets.names,

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { descriptorDoor } from '../engines/descriptor-door.js'
+import { type DescriptorRequest, newRequest } from '../engines/descriptor-request.js'
 import { canPassFds, type EngineCommand, parseEngineCommand } from '../engines/engine-command.js'
 import { examineEngine } from '../engines/engine-problem.js'
 import { SYSTEMD_SOCKET } from '../engines/systemd-needs.js'
@@ -28,6 +29,8 @@ export interface PreparedRun {
   /** `undefined` for a command that is no known engine's. */
   readonly plan: ContainerPlan | undefined
   readonly directory: PrivateDirectory
+  /** What the container's runtime asks for, and where; `undefined` if descriptors are inherited, or there are none. */
+  readonly request: DescriptorRequest | undefined
   /** For the one who wrote the command. */
   readonly warnings: readonly string[]
   /** How many descriptors the container may store. */
@@ -57,6 +60,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   if (options.mainPid) checkMainPid(settings)
   if (options.systemd) checkSystemd(options, command, host)
   if (command === undefined) checkFirstProcess(options)
+  else if (options.offerSockets) refuseOffer(command)
   const door = command && report && descriptorDoor(command, report)
   const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
   const storeLimit = isStoreless(options, command) ? 0 : storeLimitOf(options, host, settings)
@@ -87,6 +91,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     conditions: startConditions(identity, settings),
     plan,
     directory,
+    request: options.offerSockets ? newRequest(directory.descriptorSocketPath) : plan?.request,
     warnings: [...(report?.warnings ?? []), ...(plan?.launch.warnings ?? [])],
     storeLimit,
     variables: withSocket(variables, directory.socketPath),
@@ -100,6 +105,13 @@ function checkFirstProcess({ command, mainPid, senders }: RunOptions): void {
   throw new BridgeError(
     'ERR_BRIDGE_USAGE',
     `${option}: expected a command of docker, nerdctl, podman, runc or crun, which tell a container's first process, found ${command[0]}: leave it out`,
+  )
+}
+
+function refuseOffer({ engine, verb }: EngineCommand): never {
+  throw new BridgeError(
+    'ERR_BRIDGE_USAGE',
+    `--offer-sockets: expected a command that sdbridge does not know, such as docker compose, found ${engine} ${verb}, to whose container the sockets go by themselves: leave it out`,
   )
 }
 

@@ -14,6 +14,8 @@ export interface RunOptions {
   readonly pullLimitSec: number
   /** Where the container socket's directory appears inside the container. */
   readonly containerDirectory: string
+  /** Whether the unit's descriptors are offered to the container of a command that is no known engine's, whose runtime asks for them. */
+  readonly offerSockets: boolean
   /** Units whose processes may ask for the unit's descriptors, beside those of the engine. */
   readonly engineUnits: readonly string[]
   /** Whether the container's first process is systemd. */

@@ -171,12 +171,10 @@ function innerSystemd(
 }
 
 async function startChild(prepared: PreparedRun): Promise<Child> {
-  const { conditions, directory, host, options, plan, sockets } = prepared
+  const { conditions, directory, host, options, plan, request, sockets } = prepared
   const command = plan?.launch ?? fillPlaceholders(options.command, directory)
   const fds =
-    plan?.launch.passesFds === false || plan?.request !== undefined
-      ? []
-      : sockets.fds.map(({ fd }) => fd)
+    plan?.launch.passesFds === false || request !== undefined ? [] : sockets.fds.map(({ fd }) => fd)
   const env = { ...host.passedOn, ...childVariables(prepared) }
   return await Child.start(command, { env, fds, state: conditions })
 }
