@@ -70,6 +70,35 @@ describeContainers(
     )
 
     scenario(
+      'S28',
+      'created with --init, it is not started with sockets, which its payload would not take',
+      async (host, engine) => {
+        const name = `made-with-init-${engine}`
+        const service = await BridgedService.write(host, engine, 'made-with-init', {
+          execStart: [...host.sdbridge, 'run', '--', '/usr/bin/docker', 'start', name],
+        })
+        const [file = '', ...args] = [
+          ...[...host.sdbridge, 'run', '--'],
+          ...imageCommand('docker', 'create', {
+            name,
+            argv: service.payloadCommand,
+            isRemoved: false,
+            options: ['--runtime=sdbridge', '--init'],
+          }),
+        ]
+        await host.machine.run(file, args, { timeoutMs: 60_000 })
+        await listen(host, service, 'web')
+        await expect(service.systemctl('start')).rejects.toThrow('exit code 1')
+        await service.waitForOutput('the container was created with --init')
+        await host.machine.systemctl('stop', ...service.sockets)
+        await host.machine.run('docker', ['rm', name])
+        await host.machine.run('rm', ['-r', `/run/sdbridge/containers/docker-${name}`])
+        await host.machine.run('sh', ['-c', 'rmdir /run/sdbridge/containers /run/sdbridge || true'])
+      },
+      ['docker'],
+    )
+
+    scenario(
       'S29',
       'limits, signals and privileges inside are those that runc alone makes',
       async (host, engine) => {

@@ -312,6 +312,7 @@ describe.skipIf(!CAN_RUN)('a bundle with an edited copy of its configuration, in
     expect(prepared).toEqual({
       notifyDirectory: bridge.facts.notifyDirectory,
       stopSignal: 'SIGINT',
+      hasInit: false,
     })
 
     const launch = await planLaunch(command, bridge.facts, prepared)

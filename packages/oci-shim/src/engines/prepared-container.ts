@@ -17,6 +17,8 @@ export interface PreparedContainer {
   readonly notifyDirectory: string
   /** The signal that stops it, as its image says; `undefined` if that is the engine's own business, or not said. */
   readonly stopSignal: string | undefined
+  /** Whether its first process is docker's own, and the payload a child of that (`--init`). */
+  readonly hasInit: boolean
   /** What its runtime will ask for at each start; `undefined` if it asks for nothing. */
   readonly request: DescriptorRequest | undefined
 }
@@ -50,6 +52,7 @@ export async function findPreparedContainer(
   return {
     notifyDirectory,
     stopSignal: facts.stopSignal,
+    hasInit: facts.hasInit,
     request: facts.request === undefined ? undefined : parseRequest(facts.request),
   }
 }
@@ -58,6 +61,7 @@ interface Facts {
   labels: Readonly<Record<string, unknown>>
   restart: string | undefined
   stopSignal: string | undefined
+  hasInit: boolean
   request: string | undefined
 }
 
@@ -70,15 +74,22 @@ async function inspect(command: EngineCommand, id: string, env: NodeJS.ProcessEn
   if (isRuntime) {
     const labels = isObject(container['annotations']) ? container['annotations'] : {}
     const stopSignal = labels['org.opencontainers.image.stopSignal']
-    return { labels, restart: undefined, stopSignal: asText(stopSignal), request: undefined }
+    return {
+      labels,
+      restart: undefined,
+      stopSignal: asText(stopSignal),
+      hasInit: false,
+      request: undefined,
+    }
   }
   const { Config: config, HostConfig: hostConfig } = container
   const labels = isObject(config) && isObject(config['Labels']) ? config['Labels'] : {}
-  const policy = isObject(hostConfig) ? hostConfig['RestartPolicy'] : undefined
+  const { Init: init, RestartPolicy: policy } = isObject(hostConfig) ? hostConfig : {}
   return {
     labels,
     restart: isObject(policy) ? asText(policy['Name']) : undefined,
     stopSignal: undefined,
+    hasInit: init === true,
     request: requestIn(config, hostConfig),
   }
 }

@@ -51,7 +51,7 @@ export async function planContainer(
   const request =
     prepared === undefined
       ? requestOf(directory, facts.fdNames.length, command, door)
-      : checkedRequest(directory, prepared.request)
+      : checkedRequest(directory, prepared, facts.fdNames.length)
   const launch = await planLaunch(
     command,
     {
@@ -83,8 +83,15 @@ function requestOf(
 // Its annotation is written by whoever created it.
 function checkedRequest(
   directory: PrivateDirectory,
-  request: DescriptorRequest | undefined,
+  { hasInit, request }: PreparedContainer,
+  count: number,
 ): DescriptorRequest | undefined {
+  if (hasInit && request !== undefined && count > 0) {
+    throw new BridgeError(
+      'ERR_BRIDGE_FAILED',
+      'the container was created with --init: its payload is not process 1, which LISTEN_PID=1 names, and most programs will not take the sockets: create it anew without',
+    )
+  }
   if (request === undefined || request.path === directory.descriptorSocketPath) return request
   throw new BridgeError(
     'ERR_BRIDGE_FAILED',
