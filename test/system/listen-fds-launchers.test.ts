@@ -79,7 +79,7 @@ LimitCORE=0
         await expect
           .poll(
             async () => {
-              const pid = await curl(machine(), 'http://127.0.0.1:8001')
+              const [pid = ''] = (await curl(machine(), 'http://127.0.0.1:8001')).split(' ')
               return pids.add(ended.has(pid) ? '' : pid).size
             },
             { timeout: 30_000 },

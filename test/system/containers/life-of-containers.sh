@@ -87,8 +87,9 @@ life() {
   if [ "${engine[0]}" = docker ]; then step events events; fi
 }
 
+# "die" and "stop" come in either order.
 events() {
-  e events --since "$began" --until "$(($(date +%s) + 1))" --filter container=life --format '{{.Action}}' | sed 's/:.*//'
+  e events --since "$began" --until "$(($(date +%s) + 1))" --filter container=life --format '{{.Action}}' | sed 's/:.*//' | sort
 }
 
 kinds() {
