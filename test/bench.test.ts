@@ -65,7 +65,10 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 
     expect(measured).toEqual(['forward', 'forward-100', 'latency-1', 'latency-100', 'latency-1000'])
   }
   const latencies = comparisons.find(({ name }) => name === 'latency-1000')?.results ?? []
-  expect(latencies.map(({ title, late = 0, added = 0 }) => [title, late > 0, added > 0])).toEqual(
-    latencies.map(({ title }) => [title, true, title !== 'no relay']),
-  )
+  expect(latencies).toHaveLength(4)
+  for (const { title, late, added } of latencies) {
+    expect(late, title).toBeGreaterThan(0)
+    // On a busy machine a relay may add less than nothing.
+    expect(added, title).toSatisfy(title === 'no relay' ? (it) => it === 0 : Number.isFinite)
+  }
 })

@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import { text } from 'node:stream/consumers'
 import { expect } from 'vitest'
 import { BridgedService } from './containers/bridged-service.js'
+import type { ContainerHost } from './containers/container-host.js'
 import { describeContainers } from './containers/describe-containers.js'
 import { imageCommand } from './containers/engine-command.js'
 import { KNOWS_LAUNCHER, writeLauncher } from './containers/runtime-launcher.js'
@@ -23,16 +24,7 @@ describeContainers(
           settings: 'FileDescriptorStoreMax=10',
           execStart: [...host.sdbridge, 'run', '--', '/usr/bin/docker', 'start', name],
         })
-        const [file = '', ...args] = [
-          ...[...host.sdbridge, 'run', '--'],
-          ...imageCommand('docker', 'create', {
-            name,
-            argv: service.payloadCommand,
-            isRemoved: false,
-            options: ['--runtime=sdbridge'],
-          }),
-        ]
-        await machine.run(file, args, { timeoutMs: 60_000 })
+        await create(service, name)
         await listen(host, service, 'web')
         const client = connect(machine.path(`/run/${service.id}.web`))
         client.write('anybody there?')
@@ -62,9 +54,7 @@ describeContainers(
         await expect(machine.run('docker', ['start', name])).rejects.toThrow(
           /sdbridge: .*found nobody.*: start the unit, and not its container/,
         )
-        await machine.run('docker', ['rm', name])
-        await machine.run('rm', ['-r', `/run/sdbridge/containers/docker-${name}`])
-        await machine.run('sh', ['-c', 'rmdir /run/sdbridge/containers /run/sdbridge || true'])
+        await remove(host, name)
       },
       ['docker'],
     )
@@ -77,23 +67,12 @@ describeContainers(
         const service = await BridgedService.write(host, engine, 'made-with-init', {
           execStart: [...host.sdbridge, 'run', '--', '/usr/bin/docker', 'start', name],
         })
-        const [file = '', ...args] = [
-          ...[...host.sdbridge, 'run', '--'],
-          ...imageCommand('docker', 'create', {
-            name,
-            argv: service.payloadCommand,
-            isRemoved: false,
-            options: ['--runtime=sdbridge', '--init'],
-          }),
-        ]
-        await host.machine.run(file, args, { timeoutMs: 60_000 })
+        await create(service, name, ['--init'])
         await listen(host, service, 'web')
         await expect(service.systemctl('start')).rejects.toThrow('exit code 1')
         await service.waitForOutput('the container was created with --init')
         await host.machine.systemctl('stop', ...service.sockets)
-        await host.machine.run('docker', ['rm', name])
-        await host.machine.run('rm', ['-r', `/run/sdbridge/containers/docker-${name}`])
-        await host.machine.run('sh', ['-c', 'rmdir /run/sdbridge/containers /run/sdbridge || true'])
+        await remove(host, name)
       },
       ['docker'],
     )
@@ -133,3 +112,27 @@ describeContainers(
     prepare: (host) => writeLauncher(host),
   },
 )
+
+/** Creates a container for a unit whose command starts it. */
+async function create(
+  { host, payloadCommand }: BridgedService,
+  name: string,
+  options: string[] = [],
+): Promise<void> {
+  const [file = '', ...args] = [
+    ...[...host.sdbridge, 'run', '--'],
+    ...imageCommand('docker', 'create', {
+      name,
+      argv: payloadCommand,
+      isRemoved: false,
+      options: ['--runtime=sdbridge', ...options],
+    }),
+  ]
+  await host.machine.run(file, args, { timeoutMs: 60_000 })
+}
+
+async function remove({ machine }: ContainerHost, name: string): Promise<void> {
+  await machine.run('docker', ['rm', name])
+  await machine.run('rm', ['-r', `/run/sdbridge/containers/docker-${name}`])
+  await machine.run('sh', ['-c', 'rmdir /run/sdbridge/containers /run/sdbridge || true'])
+}
