@@ -19,6 +19,7 @@ const BUNDLED = {
     ...['doctor-command.js', 'print-examinations.js', 'unit-command.js', 'version-command.js'],
     ...['runtime-command.js', 'become-runtime.js', 'runtime-install.js', 'install-runtime.js'],
     ...['runtime-uninstall.js', 'uninstall-runtime.js', 'cdi-command.js', 'write-cdi.js'],
+    ...['prepare-command.js', 'prepare-bundle.js'],
     ...['hook-command.js', 'install-hook.js', 'run-precreate.js', 'help-command.js'],
   ],
 }

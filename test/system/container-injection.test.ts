@@ -1,10 +1,10 @@
-import { rm } from 'node:fs/promises'
+import { readFile, rm } from 'node:fs/promises'
 import { expect } from 'vitest'
 import { BridgedService } from './containers/bridged-service.js'
 import type { ContainerHost } from './containers/container-host.js'
 import type { EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
-import { imageCommand } from './containers/engine-command.js'
+import { engineCommand, imageCommand } from './containers/engine-command.js'
 
 const HOOKS = '/usr/share/containers/oci/hooks.d'
 
@@ -59,6 +59,35 @@ describeContainers(
       await service.systemctl('stop')
       await host.machine.run('sh', ['-c', 'rm /run/cdi/*'])
     })
+
+    scenario(
+      'injection',
+      'a bundle that sdbridge prepare has edited, and edits back',
+      async (host, engine) => {
+        const id = `prepared-${engine}`
+        const argv = ['python3', '/payload/remote.py', id]
+        const words = await engineCommand(host, engine, id, { argv })
+        const [, , , bundle = ''] = words
+        const config = host.machine.path(`${bundle}/config.json`)
+        const before = await readFile(config, 'utf8')
+        const service = await BridgedService.write(host, engine, 'prepared', {
+          execStart: ['/bin/true'],
+          settings: `${SETTINGS}RuntimeDirectory=sdbridge-prepared
+ExecStartPre=${host.sdbridge.join(' ')} prepare --unit %N ${bundle}
+ExecStart=
+ExecStart=${host.sdbridge.join(' ')} run -- /bin/sh -c "exec env --unset=NOTIFY_SOCKET ${words.join(' ')}"
+`,
+        })
+        await expectService(service)
+        await service.systemctl('restart', '--no-block')
+        await (await service.payload()).send('READY=1')
+        await service.waitFor({ ActiveState: 'active', SubState: 'running' })
+        await service.systemctl('stop')
+        await sdbridge(host, 'prepare', '--undo', bundle)
+        expect(JSON.parse(await readFile(config, 'utf8'))).toEqual(JSON.parse(before))
+      },
+      ['runc', 'crun', 'runc on host'],
+    )
 
     scenario(
       'injection',
@@ -136,6 +165,11 @@ interface CdiSpec {
   devices: { containerEdits: { env: string[] } }[]
 }
 
+const SETTINGS = `RuntimeDirectoryMode=0700
+WatchdogSec=20
+FileDescriptorStoreMax=7
+`
+
 /** A unit whose command is a shell that runs a container. `NAME` is the engine's. */
 async function writeService(
   host: ContainerHost,
@@ -147,10 +181,7 @@ async function writeService(
   const own = options.map((each) => each.replace('NAME', engine))
   await BridgedService.write(host, engine, name, {
     execStart: ['/bin/true'],
-    settings: `RuntimeDirectory=sdbridge-${name.replaceAll(/[^\w-]/g, '')}
-RuntimeDirectoryMode=0700
-WatchdogSec=20
-FileDescriptorStoreMax=7
+    settings: `${SETTINGS}RuntimeDirectory=sdbridge-${name.replaceAll(/[^\w-]/g, '')}
 ExecStart=
 ExecStart=${commandOf(host, service, own)}
 ${settings}`,

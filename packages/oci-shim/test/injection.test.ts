@@ -1,21 +1,10 @@
 import { spawnSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
 import { cdiDevice } from '../src/injection/cdi-spec.js'
-
-const SCRIPT = fileURLToPath(new URL('../bin/sdbridge.js', import.meta.url))
-
-function sdbridge(args: string[], input = '', env: NodeJS.ProcessEnv = process.env) {
-  const { stdout, stderr, status } = spawnSync(process.execPath, [SCRIPT, ...args], {
-    encoding: 'utf8',
-    input,
-    env,
-  })
-  return { stdout, stderr, status }
-}
+import { sdbridge } from './sdbridge.js'
 
 describe('a device of the CDI', () => {
   const mount = { source: '/run/sdbridge/web.service/notify', target: '/run/notify' }

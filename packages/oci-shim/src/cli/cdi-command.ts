@@ -1,8 +1,8 @@
-import { checkedUnit } from './checked-unit.js'
 import { containerDirectoryOf, DEFAULT_CONTAINER_DIRECTORY } from './container-directory.js'
 import { absolutePath } from './install-words.js'
 import { parseWords } from './parse-words.js'
 import { succeed } from './succeed.js'
+import { unitNameOf } from './unit-name.js'
 import { UsageError } from './usage-error.js'
 
 export const HELP = `Usage: sdbridge cdi [options] UNIT
@@ -40,7 +40,7 @@ export async function main(args: readonly string[]): Promise<number> {
   if (unit === undefined) throw new UsageError('expected the name of a unit')
   if (word !== undefined) throw new UsageError(`expected one unit, found '${word}' too`)
   const options = {
-    unit: unitOf(unit),
+    unit: unitNameOf(unit),
     containerDirectory: containerDirectoryOf(
       values['container-directory'] ?? DEFAULT_CONTAINER_DIRECTORY,
     ),
@@ -57,9 +57,3 @@ const OPTIONS = {
   'container-directory': { type: 'string' },
   help: { type: 'boolean', short: 'h' },
 } as const
-
-// No option of systemctl's either.
-function unitOf(text: string): string {
-  if (checkedUnit(text) !== undefined && !text.startsWith('-')) return text
-  throw new UsageError(`expected the name of a service such as web, found '${text}'`)
-}

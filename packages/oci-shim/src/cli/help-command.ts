@@ -14,6 +14,7 @@ watchdog, reloads, sockets and stored descriptors.
   runtime  hand the unit's sockets to docker's containers: install, uninstall
   cdi      write a file by which containers of another command notify for a unit
   hook     the same by a hook of podman's: install, uninstall
+  prepare  the same for a bundle of runc or crun
   version  print the version
   help     show this text, or that of a subcommand
 

@@ -6,7 +6,16 @@ export interface SubcommandModule {
 }
 
 export type Subcommand =
-  'run' | 'cleanup' | 'unit' | 'doctor' | 'runtime' | 'cdi' | 'hook' | 'version' | 'help'
+  | 'run'
+  | 'cleanup'
+  | 'unit'
+  | 'doctor'
+  | 'runtime'
+  | 'cdi'
+  | 'hook'
+  | 'prepare'
+  | 'version'
+  | 'help'
 
 export function isSubcommand(name: string): name is Subcommand {
   return Object.hasOwn(LOADERS, name)
@@ -25,6 +34,7 @@ const LOADERS: Record<Subcommand, () => Promise<SubcommandModule>> = {
   runtime: () => import('./runtime-command.js'),
   cdi: () => import('./cdi-command.js'),
   hook: () => import('./hook-command.js'),
+  prepare: () => import('./prepare-command.js'),
   version: () => import('./version-command.js'),
   help: () => import('./help-command.js'),
 }

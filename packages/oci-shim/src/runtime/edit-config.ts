@@ -19,12 +19,25 @@ export interface ConfigEdit {
 
 /** A bundle's configuration with an edit, for a copy that lies elsewhere: what was relative to the bundle is absolute. All else is kept. */
 export function editConfig({ config, directory }: Bundle, edit: ConfigEdit): JsonObject {
+  const { linux, mounts, root } = config
+  return addToConfig(
+    {
+      ...config,
+      root: withAbsolute(objectIn(root), 'path', directory),
+      mounts: listIn(mounts).map((each) => withAbsoluteSource(each, directory)),
+      ...(linux === undefined ? {} : { linux: withAbsoluteNamespaces(linux, directory) }),
+    },
+    edit,
+  )
+}
+
+/** A bundle's configuration with an edit, where it lies. */
+export function addToConfig(config: JsonObject, edit: ConfigEdit): JsonObject {
   return {
     ...config,
-    root: withAbsolute(objectIn(config['root']), 'path', directory),
-    mounts: [...listIn(config['mounts']).map((each) => editMount(each, directory)), mountOf(edit)],
+    mounts: [...listIn(config['mounts']), mountOf(edit)],
     process: editProcess(config['process'], edit),
-    linux: editLinux(config['linux'], edit, directory),
+    linux: addCgroup(config['linux'], edit),
     annotations: { ...objectIn(config['annotations']), ...edit.annotations },
   }
 }
@@ -44,7 +57,7 @@ function mountOf({ mount }: ConfigEdit): JsonObject {
   }
 }
 
-function editMount(mount: Json, directory: string): Json {
+function withAbsoluteSource(mount: Json, directory: string): Json {
   if (!isObject(mount)) return mount
   const isBind =
     mount['type'] === 'bind' ||
@@ -64,20 +77,19 @@ function editProcess(process: Json | undefined, edit: ConfigEdit): JsonObject {
   }
 }
 
-function editLinux(
-  linux: Json | undefined,
-  { cgroupsPath }: ConfigEdit,
-  directory: string,
-): JsonObject | undefined {
-  if (linux === undefined && cgroupsPath === undefined) return undefined
-  const { namespaces, ...rest } = objectIn(linux)
-  const given = rest['cgroupsPath']
+function addCgroup(linux: Json | undefined, { cgroupsPath }: ConfigEdit): Json | undefined {
+  if (cgroupsPath === undefined) return linux
+  const given = objectIn(linux)['cgroupsPath']
+  return given === undefined || given === '' ? { ...objectIn(linux), cgroupsPath } : linux
+}
+
+function withAbsoluteNamespaces(linux: Json, directory: string): Json {
+  if (!isObject(linux)) return linux
+  const { namespaces, ...rest } = linux
+  if (namespaces === undefined) return linux
   return {
     ...rest,
-    ...(namespaces === undefined
-      ? {}
-      : { namespaces: listIn(namespaces).map((each) => withAbsolute(each, 'path', directory)) }),
-    ...(cgroupsPath === undefined || (given !== undefined && given !== '') ? {} : { cgroupsPath }),
+    namespaces: listIn(namespaces).map((each) => withAbsolute(each, 'path', directory)),
   }
 }
 
