@@ -174,7 +174,10 @@ describe.skipIf(root === undefined)(
           ...[engine, 'start', 'later'],
         ])
 
-        expect(JSON.parse(result.stdout)).toEqual({ notifyDirectory: '/run/bridge/notify' })
+        expect(JSON.parse(result.stdout)).toEqual({
+          notifyDirectory: '/run/bridge/notify',
+          hasInit: false,
+        })
         const { container, ...launch } = await planOf(`${engine} start later`)
         const { stdout } = await run(launch)
         expect((await run(container.wait)).stdout.trim()).toBe('0')
