@@ -10,7 +10,10 @@ const HERE = fileURLToPath(new URL('.', import.meta.url))
 const execute = promisify(execFile)
 
 // The largest of what is in the root file system for tests of containers. The guest has it all in memory, twice while it boots.
-const LEFT_OUT = ['containerd', 'docker-cli', 'docker.io', 'netavark', 'podman', 'runc']
+const LEFT_OUT = [
+  ...['containerd', 'docker-buildx', 'docker-cli', 'docker-compose', 'docker.io'],
+  ...['haproxy', 'netavark', 'nginx', 'podman', 'runc'],
+]
 
 /**
  * Makes an initial RAM file system: two archives, one behind the other, and the kernel unpacks both.
