@@ -120,8 +120,6 @@ async function suite(node, line) {
   const vitest = join(repository, 'node_modules/vitest/vitest.mjs')
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${report}`]
   const args = [vitest, 'run', '--config', join(repository, 'test/vitest.config.ts')]
-  // The same on any Node: what is written, and what measures.
-  args.push('--exclude', 'test/docs/**', '--exclude', 'test/bench.test.ts')
   // Or the list of what passed is full of colours.
   const NO_COLOR = '1'
   const PATH = `${dirname(node)}${delimiter}${process.env['PATH']}`

@@ -86,6 +86,13 @@ test.each(['/run/notify', '/run/notify/'])('what mounts %s itself is refused', (
   )
 })
 
+test('what mounts something below is refused, as sdbridge run refuses it', () => {
+  const mounts = [{ destination: '/run/notify/below' }]
+  expect(() => preparedConfig({ process: {}, mounts }, WEB)).toThrow(
+    'something else is mounted at /run/notify/below: choose another --container-directory',
+  )
+})
+
 test('what has no process is refused', () => {
   expect(() => preparedConfig({ root: {} }, WEB)).toThrow('it has no process')
 })

@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { configuredVariables, editConfig } from '../runtime/edit-config.js'
+import { mountInTheWay } from '../runtime/mount-in-the-way.js'
 import { configFileOf, readBundle, type Bundle } from '../runtime/bundle.js'
 import { isObject } from '../runtime/json-values.js'
 import type { Json } from '../runtime/exact-json.js'
@@ -191,17 +192,12 @@ async function editOf(
 }
 
 function refuseMounts(command: EngineCommand, target: string, { config }: Bundle): void {
-  const mounts = Array.isArray(config['mounts']) ? (config['mounts'] as readonly Json[]) : []
-  for (const mount of mounts) {
-    const destination = isObject(mount) ? mount['destination'] : undefined
-    if (typeof destination !== 'string') continue
-    const path = destination.replace(/\/+$/, '')
-    if (path !== target && !path.startsWith(`${target}/`)) continue
-    throw new EngineError(
-      'ERR_ENGINE_OPTION',
-      `${command.engine} ${command.verb}: config.json mounts ${destination}: ${target} is where the notification socket goes: give sdbridge another --container-directory`,
-    )
-  }
+  const path = mountInTheWay(config, target)
+  if (path === undefined) return
+  throw new EngineError(
+    'ERR_ENGINE_OPTION',
+    `${command.engine} ${command.verb}: config.json mounts ${path}: ${target} is where the notification socket goes: give sdbridge another --container-directory`,
+  )
 }
 
 // The runtimes' own default is a cgroup beside the unit's, which is not the unit's to kill. systemd's way has no cgroup paths.

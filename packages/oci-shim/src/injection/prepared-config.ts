@@ -1,5 +1,6 @@
 import { isObject, listIn, objectIn } from '../runtime/json-values.js'
 import { addToConfig } from '../runtime/edit-config.js'
+import { mountInTheWay } from '../runtime/mount-in-the-way.js'
 import type { Json, JsonObject } from '../runtime/exact-json.js'
 import { nameOfVariable } from '../runtime/variables.js'
 import type { UnitNotification } from './unit-notification.js'
@@ -21,7 +22,7 @@ interface Preparation {
 /**
  * A container's configuration with what it needs to notify for a unit. One that has been prepared before is prepared anew.
  *
- * @throws Error if something else is mounted where the socket goes, or there is no process.
+ * @throws Error if something else is mounted where the socket goes, or below, or there is no process.
  */
 export function preparedConfig(
   config: JsonObject,
@@ -30,10 +31,9 @@ export function preparedConfig(
   const original = unpreparedConfig(config)
   const { annotations, mounts, process } = original
   if (!isObject(process)) throw new Error('it has no process: expected the config.json of a bundle')
-  if (listIn(mounts).some((each) => targetOf(each) === mount.target))
-    throw new Error(
-      `something else is mounted at ${mount.target}: choose another --container-directory`,
-    )
+  const path = mountInTheWay(original, mount.target)
+  if (path !== undefined)
+    throw new Error(`something else is mounted at ${path}: choose another --container-directory`)
   const ours = new Set(Object.keys(variables))
   const preparation: Preparation = {
     mount,
@@ -64,7 +64,7 @@ export function unpreparedConfig(config: JsonObject): JsonObject {
   if (text === undefined) return config
   const { mount, variables, replaced, absent } = readPreparation(text)
   const isOurs = (each: Json): boolean =>
-    isObject(each) && targetOf(each) === mount.target && each['source'] === mount.source
+    isObject(each) && each['destination'] === mount.target && each['source'] === mount.source
   const process = objectIn(config['process'])
   const env = listIn(process['env']).filter((each) => !variables.includes(nameOfVariable(each)))
   for (const [index, each] of replaced) env.splice(index, 0, each)
@@ -100,9 +100,4 @@ function readPreparation(text: Json): Preparation {
   throw new Error(
     `annotation ${PREPARED_ANNOTATION}: expected what sdbridge prepare has written, found ${JSON.stringify(text)}`,
   )
-}
-
-function targetOf(mount: Json): string | undefined {
-  const target = isObject(mount) ? mount['destination'] : undefined
-  return typeof target === 'string' ? target.replace(/(?<=.)\/+$/, '') : undefined
 }

@@ -6,9 +6,12 @@ import { tell } from './operator-log.js'
 import type { PreparedRun } from './prepare-run.js'
 
 /** The units whose processes start the runtimes of an engine's containers. */
-function unitsOf(engine: EngineName | undefined): readonly string[] {
-  return engine === 'nerdctl' ? ['containerd.service'] : ['docker.service', 'containerd.service']
+const ENGINE_UNITS: Partial<Record<EngineName, readonly string[]>> = {
+  docker: ['docker.service', 'containerd.service'],
+  nerdctl: ['containerd.service'],
 }
+/** The same for a command that is no known engine's: whatever starts containers for it. */
+const ANY_ENGINE_UNITS = [...new Set(Object.values(ENGINE_UNITS).flat())]
 
 /**
  * Has the unit's descriptors ready for the runtime of its container, which asks for them when the engine starts it, and lets go of them
@@ -31,7 +34,10 @@ export function offerDescriptors({
     id,
     rule: {
       unitCgroup: identity.cgroup,
-      engineUnits: [...unitsOf(plan?.launch.engine), ...options.engineUnits],
+      engineUnits: [
+        ...(plan === undefined ? ANY_ENGINE_UNITS : (ENGINE_UNITS[plan.launch.engine] ?? [])),
+        ...options.engineUnits,
+      ],
     },
     fds: sockets.fds.map(({ fd }) => fd),
     names: sockets.names,
