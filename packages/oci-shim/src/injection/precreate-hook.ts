@@ -1,7 +1,7 @@
 import { statSync } from 'node:fs'
 import { UNIT_LABEL } from '../engines/labels.js'
 import { BridgeError } from '../run/bridge-error.js'
-import { editConfig } from '../runtime/edit-config.js'
+import { addToConfig } from '../runtime/edit-config.js'
 import { parseExactJson } from '../runtime/exact-json.js'
 import { isObject, objectIn } from '../runtime/json-values.js'
 import { type UnitNotification, unitNotification } from './unit-notification.js'
@@ -24,16 +24,13 @@ export async function editedByHook(text: string, containerDirectory: string): Pr
     )
   const { mount, variables } = await servedUnit(unit, containerDirectory)
   // Our mount is the last, and so lies on the one that podman makes for --sdnotify=container.
-  const edited = editConfig(
-    { directory: process.cwd(), config, json },
-    {
-      mount,
-      variables,
-      ownVariables: new Set(Object.keys(variables)),
-      annotations: {},
-      cgroupsPath: undefined,
-    },
-  )
+  const edited = addToConfig(config, {
+    mount,
+    variables,
+    ownVariables: new Set(Object.keys(variables)),
+    annotations: {},
+    cgroupsPath: undefined,
+  })
   return json.stringify(edited)
 }
 
