@@ -74,19 +74,20 @@ write_record(int32_t *record, size_t offset, const struct sys_incoming *message)
     return RECORD_HEADER + message->fd_count + (message->address_length + 3) / 4;
 }
 
-/* receive(fd, payloads, records, mostMessages, mostBytes, addressed) -> number of messages. A batch ends
- * where the queue is empty, the room is used up, or a call failed (the error is then records[0]). */
+/* receive(fd, payloads, records, mostMessages, mostBytes, options) -> number of messages. A batch ends where the queue is empty,
+ * the room is used up, or a call failed (the error is then records[0]). The options are those of sys_receive(); with SYS_PEEK,
+ * all messages of a batch would be the same one. */
 static napi_value
 js_receive(napi_env env, napi_callback_info info) {
     struct call call = begin(env, info);
     struct batch batch = read_batch(&call, RECORD_MOST);
-    int32_t addressed = read_integer(&call, 5);
+    int32_t options = read_integer(&call, 5);
     if (call.failed) return NULL;
 
     while (has_room(&batch)) {
         struct sys_incoming message;
         int result =
-            sys_receive(batch.fd, batch.payloads + batch.offset, batch.most_bytes, addressed, &message);
+            sys_receive(batch.fd, batch.payloads + batch.offset, batch.most_bytes, options, &message);
         if (result < 0) {
             batch.records[0] = result;
             break;
@@ -98,9 +99,15 @@ js_receive(napi_env env, napi_callback_info info) {
     return finish(&call, batch.count);
 }
 
+static napi_value
+js_discard(napi_env env, napi_callback_info info) {
+    return with_integer(env, info, sys_discard);
+}
+
 const struct export message_exports[] = {
     { "send", js_send },
     { "sendBatch", js_send_batch },
     { "receive", js_receive },
+    { "discard", js_discard },
     { NULL, NULL },
 };

@@ -44,22 +44,24 @@ sys_send(int fd, const struct sys_outgoing *message) {
 
 /* Returns 1, or -errno. An empty datagram is a message like any other. */
 int
-sys_receive(int fd, void *buffer, size_t capacity, int addressed, struct sys_incoming *message) {
+sys_receive(int fd, void *buffer, size_t capacity, int options, struct sys_incoming *message) {
     union control control;
     struct iovec payload = { buffer, capacity };
     struct msghdr header;
+    /* MSG_TRUNC: the result is the length as it was sent. */
+    int flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC | (options & SYS_PEEK ? MSG_PEEK : 0);
     long result;
 
     memset(&header, 0, sizeof header);
     header.msg_iov = &payload;
     header.msg_iovlen = 1;
-    header.msg_name = addressed ? message->address : NULL;
-    header.msg_namelen = addressed ? sizeof message->address : 0;
+    header.msg_name = options & SYS_ADDRESSED ? message->address : NULL;
+    header.msg_namelen = options & SYS_ADDRESSED ? sizeof message->address : 0;
     header.msg_control = control.bytes;
     header.msg_controllen = sizeof control.bytes;
 
-    do /* MSG_TRUNC: the result is the length as it was sent. */
-        result = sys_call(SYS_recvmsg, fd, (long) &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_TRUNC, 0, 0);
+    do
+        result = sys_call(SYS_recvmsg, fd, (long) &header, flags, 0, 0);
     while (result == -EINTR);
     if (result < 0) return (int) result;
 
@@ -72,4 +74,14 @@ sys_receive(int fd, void *buffer, size_t capacity, int addressed, struct sys_inc
         header.msg_namelen < sizeof message->address ? header.msg_namelen : sizeof message->address;
     control_read(control.bytes, header.msg_controllen, message);
     return 1;
+}
+
+int
+sys_discard(int fd) {
+    long result;
+
+    do
+        result = sys_call(SYS_recvfrom, fd, 0, 0, MSG_DONTWAIT, 0);
+    while (result == -EINTR);
+    return result < 0 ? (int) result : 0;
 }

@@ -65,8 +65,13 @@ int sys_setsockopt(int fd, int level, int name, int value);
 
 /* messages (sys-message.c) */
 int64_t sys_send(int fd, const struct sys_outgoing *message);
-/* `addressed`: asks for the sender's address. */
-int sys_receive(int fd, void *buffer, size_t capacity, int addressed, struct sys_incoming *message);
+enum {
+    SYS_ADDRESSED = 1, /* asks for the sender's address */
+    SYS_PEEK = 2,      /* leaves the message in the queue; its descriptors are new ones each time */
+};
+int sys_receive(int fd, void *buffer, size_t capacity, int options, struct sys_incoming *message);
+/* Takes the oldest datagram out of the queue, unread. */
+int sys_discard(int fd);
 
 /* message queues (sys-mqueue.c), which never wait */
 struct sys_mq_attributes {

@@ -3,6 +3,7 @@ import type { MessageReceiver, ReceiveOptions } from './message-receiver.js'
 import { type Ancillary, MessageSocket } from './message-socket.js'
 import { native } from './native.js'
 import { passCredentials } from './pass-credentials.js'
+import { PeekingReceiver, type PeekOptions } from './peeking-receiver.js'
 import { withReachablePath } from './reachable-path.js'
 import {
   AF_NETLINK,
@@ -117,6 +118,11 @@ export class DatagramSocket extends MessageSocket {
   /** Starts to deliver what arrives, once in the socket's life. */
   receive(options: ReceiveOptions): MessageReceiver {
     return this.startReceiving(options)
+  }
+
+  /** The same, with each message in the kernel's queue until it has been dealt with. For unix sockets. */
+  peek(options: PeekOptions): PeekingReceiver {
+    return this.startWith('recvmsg', (onResume) => new PeekingReceiver(this.fd, options, onResume))
   }
 }
 

@@ -33,12 +33,9 @@ export { FdWatcher, type Interest, type Readiness } from './fd-watcher.js'
 export { type FileLimit, getFileLimit, setFileLimit, withSoftFileLimit } from './file-limit.js'
 export { MessageQueue, type MessageQueueAttributes } from './message-queue.js'
 export { MESSAGES_PER_BATCH } from './payload-memory.js'
-export {
-  type MessageReceiver,
-  type PlainMessages,
-  type ReceivedMessage,
-  type ReceiveOptions,
-} from './message-receiver.js'
+export { type MessageReceiver, type ReceiveOptions } from './message-receiver.js'
+export { type PlainMessages, type ReceivedMessage } from './message-records.js'
+export { type PeekingReceiver, type PeekOptions } from './peeking-receiver.js'
 export { type BatchReceiver } from './batch-receiver.js'
 export { type MessageEndpoint } from './message-endpoint.js'
 export { type Ancillary, type Credentials, type MessageSocket } from './message-socket.js'

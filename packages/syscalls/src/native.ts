@@ -30,8 +30,9 @@ export interface Native {
     records: Int32Array,
     mostMessages: number,
     mostBytes: number,
-    addressed: number,
+    options: number,
   ): number
+  discard(fd: number): number
   mqAttributes(fd: number, attributes: Int32Array): number
   mqReceive(
     fd: number,
@@ -79,6 +80,10 @@ export interface Native {
   catchSignal(signal: number, onSignal: (count: number) => void): number
   releaseSignal(signal: number): number
 }
+
+/** Options of `receive`, as in native/sys.h. */
+export const ADDRESSED = 1
+export const PEEK = 2
 
 let loaded: Native | undefined
 
