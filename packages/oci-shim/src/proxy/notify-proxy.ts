@@ -2,7 +2,6 @@ import {
   callBack,
   MESSAGE_MAX_BYTES,
   type ParsedAssignments,
-  parseMessage,
   type UnixOutlet,
 } from '@sdbridge/notify/relay'
 import {
@@ -26,10 +25,8 @@ import { checkOptions, type NotifyProxyOptions } from './proxy-options.js'
 import { PlainNotification } from './plain-notification.js'
 import { type ProxyCounters, summarize } from './proxy-counters.js'
 import { ReceivedFds } from './received-fds.js'
-import { isAllowed } from './sender-policy.js'
+import { type FittedMessage, readArrival, type ReadingRules } from './read-arrival.js'
 import { StoreQuota } from './store-quota.js'
-import { translate, type TranslationRules } from './translation.js'
-import { type WholeLines, wholeLines } from './whole-lines.js'
 
 const debug = createDebug('sdbridge:proxy')
 
@@ -54,7 +51,7 @@ const MOST_HELD_FDS = 512
  */
 export class NotifyProxy {
   readonly #options: NotifyProxyOptions
-  readonly #rules: TranslationRules
+  readonly #rules: ReadingRules
   readonly #ledger: Ledger
   readonly #socket: ContainerSocket
   readonly #queue: ManagerQueue | undefined
@@ -81,11 +78,19 @@ export class NotifyProxy {
    */
   constructor(options: NotifyProxyOptions) {
     checkOptions(options)
-    const { mainPid = false, notifyAccess = false, path, store, upstream } = options
+    const {
+      mainPid = false,
+      notifyAccess = false,
+      path,
+      senders = 'all',
+      store,
+      upstream,
+    } = options
     this.#options = options
     this.#rules = {
       mainPid,
       notifyAccess,
+      senders,
       store: store && { prefix: store.prefix, quota: new StoreQuota(store) },
       init: () => this.#init(),
     }
@@ -227,45 +232,18 @@ export class NotifyProxy {
 
   #forward(arrival: Arrival): void {
     const { datagram, fds, report } = arrival
-    const { sender } = datagram
     if (this.#queue === undefined) {
       report('no-manager', 'there is no service manager: $NOTIFY_SOCKET was not set')
       return
     }
-    const { data, lost }: WholeLines = datagram.truncated
-      ? wholeLines(datagram.data)
-      : { data: datagram.data }
-    const message = parseMessage(data)
-    if ('rejected' in message) return report(message.rejected, REJECTIONS[message.rejected])
-    if (message.assignments.barrier) return this.#forwardBarrier(arrival, message.lines.length)
-    if (sender === undefined || sender.pid <= 0) {
-      return report('no-sender', 'the kernel does not name the sender, or it is not visible here')
-    }
-    const { senders = 'all' } = this.#options
-    if (!isAllowed(sender, senders, this.#init())) {
-      const text = `pid ${sender.pid} of user ${sender.uid} is not among the senders: ${String(senders)}`
-      return report('sender-refused', text)
-    }
-
-    if (lost !== undefined) {
-      report('incomplete', `the message was cut off after ${datagram.data.length} bytes`, lost)
-    }
-    const saidSomething = message.lines.length > 0 || fds.count > 0
-    const assignments = translate(message, arrival, this.#rules)
-    const entry = this.#entryOf(assignments, fds, report)
-    if (entry !== undefined) {
-      this.#queue.push(entry)
-      if (datagram.fullLength > MESSAGE_MAX_BYTES) this.#ledger.rescued++
-    } else if (saidSomething) report('nothing-left', 'nothing of it is for the service manager')
+    const reading = readArrival(arrival, this.#rules)
+    if (reading === undefined) return
+    if (reading === 'barrier') return this.#forwardBarrier(arrival)
+    this.#queue.push(this.#entryOf(reading, fds, report))
+    if (datagram.fullLength > MESSAGE_MAX_BYTES) this.#ledger.rescued++
   }
 
-  #forwardBarrier({ datagram, fds, report }: Arrival, lineCount: number): void {
-    // Of a message that did not arrive whole, nobody knows whether it was one.
-    const isWhole = !datagram.truncated && !datagram.controlTruncated
-    if (lineCount !== 1 || fds.count !== 1 || !isWhole) {
-      const text = `it came with ${lineCount - 1} other line(s) and ${fds.count} descriptor(s)`
-      return report('barrier-not-alone', `${text}; BARRIER=1 must be alone, with exactly one`)
-    }
+  #forwardBarrier({ fds, report }: Arrival): void {
     const entry = new BarrierEntry(fds.take(), this.#held, {
       onSent: () => {
         this.#ledger.forwarded++
@@ -279,12 +257,10 @@ export class NotifyProxy {
 
   /** @param fds Those that go along. */
   #entryOf(
-    assignments: ParsedAssignments,
+    { assignments, data }: FittedMessage,
     fds: ReceivedFds,
     report: Report,
-  ): NotificationEntry | undefined {
-    const data = fitMessage(assignments, report)
-    if (data.length === 0) return undefined
+  ): NotificationEntry {
     const onSent = (sent: readonly number[]): BarrierEntry | undefined => {
       this.#ledger.forwarded++
       debug('forwarded: %o', assignments)
@@ -295,7 +271,10 @@ export class NotifyProxy {
     const { count } = fds
     const onFdsRefused = (): NotificationEntry | undefined => {
       const rest = this.#withoutFds(assignments, count, report)
-      return this.#entryOf(rest, new ReceivedFds([]), report)
+      const fitted = { assignments: rest, data: fitMessage(rest, report) }
+      return fitted.data.length === 0
+        ? undefined
+        : this.#entryOf(fitted, new ReceivedFds([]), report)
     }
     return new NotificationEntry(data, kindOf(assignments), fds.take(), onSent, onFdsRefused)
   }
@@ -362,11 +341,6 @@ export class NotifyProxy {
 const USES_OF_FDS = ['fdStore', 'fdName', 'fdPoll', 'mainPidFd'] as const
 
 const FDS_REFUSED = 'the service manager’s socket takes no descriptors (SO_PASSRIGHTS is off)'
-
-const REJECTIONS = {
-  'embedded-nul': 'it has a NUL before its end; systemd would drop it, too',
-  'trailing-backslash': 'it ends in a backslash that escapes nothing; systemd would drop it, too',
-} as const
 
 function kindOf(assignments: ParsedAssignments): NotificationEntry['kind'] {
   const [property, another] = Object.keys(assignments)
