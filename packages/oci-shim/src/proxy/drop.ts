@@ -7,6 +7,7 @@
  * - `barrier-not-alone`: `BARRIER=1` beside other lines, or not with exactly one descriptor; systemd would drop it whole, too
  * - `barrier-given-up`: whoever waited for the barrier has gone while the service manager was away
  * - `nothing-left`: each of its fields was dropped, for its own reason
+ * - `unit-ended`: the unit's main process, in whose name the daemon sends, has ended
  * - `send-failed`: the service manager's socket cannot take it, now or ever
  * - `failed`: something unforeseen, which the text tells
  *
@@ -34,6 +35,7 @@ export type DropReason =
   | 'barrier-not-alone'
   | 'barrier-given-up'
   | 'nothing-left'
+  | 'unit-ended'
   | 'send-failed'
   | 'failed'
   | 'not-allowed'
