@@ -24,7 +24,7 @@ const withoutColours = {
 }
 
 const { output } = await bundle()
-checkRun(output)
+for (const name of ['run.js', 'daemon.js']) checkThatIsWhole(output, name)
 mkdirSync(temporary)
 for (const chunk of output) writeFileSync(join(temporary, chunk.fileName), textOf(chunk))
 writeFileSync(join(temporary, 'LICENSES.txt'), licencesOf(output.flatMap(modulesOf)))
@@ -58,12 +58,13 @@ async function bundle() {
  * The package may be upgraded below a bridge that runs on for weeks: all that it needs is loaded when it starts.
  *
  * @param {Output[]} chunks
+ * @param {string} name
  */
-function checkRun(chunks) {
-  const run = chunks.find(({ fileName }) => fileName === 'run.js')
-  if (run?.type !== 'chunk') throw new Error('there is no run.js')
-  if (run.dynamicImports.length > 0)
-    throw new Error(`it loads ${run.dynamicImports.join(', ')} later`)
+function checkThatIsWhole(chunks, name) {
+  const found = chunks.find(({ fileName }) => fileName === name)
+  if (found?.type !== 'chunk') throw new Error(`there is no ${name}`)
+  if (found.dynamicImports.length > 0)
+    throw new Error(`${name} loads ${found.dynamicImports.join(', ')} later`)
 }
 
 /**

@@ -8,7 +8,7 @@ import { runQuietly } from '../support/run-quietly.js'
 const packages = fileURLToPath(new URL('../../packages', import.meta.url))
 
 /** What a package needs at run time, beside the others of this repository. */
-const DEPENDENCIES = new Set(['debug', 'smol-toml'])
+const DEPENDENCIES = new Set(['debug', 'prom-client', 'smol-toml'])
 /** What a user may install beside a package, and nobody gets by itself. @type {Record<string, Record<string, string>>} */
 const OPTIONAL_PEERS = { notify: { 'unix-dgram': '^2.0.7' } }
 /** Of what the command is made, beside its modules: what subcommands share, and each of them. @type {Record<string, string[]>} */
@@ -19,7 +19,9 @@ const BUNDLED = {
     ...['doctor-command.js', 'print-examinations.js', 'unit-command.js', 'version-command.js'],
     ...['runtime-command.js', 'become-runtime.js', 'runtime-install.js', 'install-runtime.js'],
     ...['runtime-uninstall.js', 'uninstall-runtime.js', 'cdi-command.js', 'write-cdi.js'],
-    ...['prepare-command.js', 'prepare-bundle.js'],
+    ...['prepare-command.js', 'prepare-bundle.js', 'daemon-command.js', 'daemon.js'],
+    ...['install-daemon.js', 'ps-command.js', 'print-containers.js', 'events-command.js'],
+    ...['print-events.js', 'rolldown-runtime.js'],
     ...['hook-command.js', 'install-hook.js', 'run-precreate.js', 'help-command.js'],
   ],
 }

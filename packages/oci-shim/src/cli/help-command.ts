@@ -15,6 +15,9 @@ watchdog, reloads, sockets and stored descriptors.
   cdi      write a file by which containers of another command notify for a unit
   hook     the same by a hook of podman's: install, uninstall
   prepare  the same for a bundle of runc or crun
+  daemon   bridge all registered containers of this host in one process: install, uninstall
+  ps       list the containers that the daemon bridges
+  events   follow what happens to them
   version  print the version
   help     show this text, or that of a subcommand
 

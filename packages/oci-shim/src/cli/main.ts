@@ -21,7 +21,7 @@ function subcommandOf(word: string | undefined): Subcommand | undefined {
 
 function complaintAbout(word: string | undefined): string {
   if (word === undefined)
-    return 'a subcommand is missing: run, cleanup, unit, doctor, runtime, cdi, hook, prepare, version or help'
+    return 'a subcommand is missing: run, cleanup, unit, doctor, runtime, cdi, hook, prepare, daemon, ps, events, version or help'
   const kind = word.startsWith('-') ? 'option' : 'subcommand'
   return `there is no ${kind} '${word}'`
 }

@@ -14,6 +14,9 @@ export type Subcommand =
   | 'cdi'
   | 'hook'
   | 'prepare'
+  | 'daemon'
+  | 'ps'
+  | 'events'
   | 'version'
   | 'help'
 
@@ -35,6 +38,9 @@ const LOADERS: Record<Subcommand, () => Promise<SubcommandModule>> = {
   cdi: () => import('./cdi-command.js'),
   hook: () => import('./hook-command.js'),
   prepare: () => import('./prepare-command.js'),
+  daemon: () => import('./daemon-command.js'),
+  ps: () => import('./ps-command.js'),
+  events: () => import('./events-command.js'),
   version: () => import('./version-command.js'),
   help: () => import('./help-command.js'),
 }

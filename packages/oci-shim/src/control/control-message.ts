@@ -13,6 +13,8 @@ export interface ContainerFacts {
   readonly id: string
   /** `docker`, `podman`, `runc`, `crun`, `cri-o`, `containerd`, or what else has started it. */
   readonly engine: string
+  /** Its first process, as this host counts; absent where it is not known yet. */
+  readonly pid?: number
 }
 
 /** Bridge a container, whose directory has been made, and which has not been started yet. */
@@ -134,9 +136,20 @@ function registerRequest(value: Readonly<Record<string, unknown>>): RegisterRequ
   return {
     command: 'register',
     name: nameIn(value),
-    container: { id: textIn(container, 'id'), engine: textIn(container, 'engine') },
+    container: containerFacts(container),
     ...(annotatedUnit !== undefined && { annotatedUnit }),
     ...(isRemoved === true && { isRemoved }),
+  }
+}
+
+function containerFacts(container: Readonly<Record<string, unknown>>): ContainerFacts {
+  const { pid } = container
+  if (pid !== undefined && !(Number.isSafeInteger(pid) && (pid as number) > 0))
+    throw unreadable('the number of a process as pid')
+  return {
+    id: textIn(container, 'id'),
+    engine: textIn(container, 'engine'),
+    ...(pid !== undefined && { pid: pid as number }),
   }
 }
 

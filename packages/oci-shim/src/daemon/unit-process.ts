@@ -1,4 +1,4 @@
-import { readFileSync, readlinkSync } from 'node:fs'
+import { readlinkSync } from 'node:fs'
 import {
   closeFd,
   type Credentials,
@@ -7,6 +7,8 @@ import {
   pidfdOpen,
   sendSignal,
 } from '@sdbridge/syscalls'
+import { cgroupsOf } from '../cgroups/process-cgroups.js'
+import { startTicksOf } from './start-ticks.js'
 
 /** Which process speaks for a unit, in words that outlive this process. */
 export interface ProcessIdentity {
@@ -15,6 +17,16 @@ export interface ProcessIdentity {
   readonly startTicks: string
   /** The inode of its pidfd; absent before Linux 6.9. */
   readonly pidfdId?: string
+}
+
+export interface UnitProcessOptions {
+  readonly unit: string
+  readonly invocation: string
+  readonly pid: number
+  /** Called once, when it has ended. */
+  readonly onEnd: () => void
+  /** What the process was known by; without it, whatever has the number now. */
+  readonly expected?: ProcessIdentity | undefined
 }
 
 const LOOK_AT_INVOCATION_MS = 1000
@@ -36,18 +48,8 @@ export class UnitProcess {
   #isClosed = false
   #nextLookMs = 0
 
-  /**
-   * @param expected What the process was known by; without it, whatever has the number now.
-   * @param onEnd Called once, when it has ended.
-   * @throws SystemError `ESRCH`; Error if it is not the same process.
-   */
-  constructor(
-    unit: string,
-    invocation: string,
-    pid: number,
-    onEnd: () => void,
-    expected?: ProcessIdentity,
-  ) {
+  /** @throws SystemError `ESRCH`; Error if it is not the process that is expected. */
+  constructor({ unit, invocation, pid, onEnd, expected }: UnitProcessOptions) {
     this.unit = unit
     this.invocation = invocation
     this.#pidfd = pidfdOpen(pid)
@@ -87,6 +89,20 @@ export class UnitProcess {
     return true
   }
 
+  /**
+   * Its number was the service manager's word, and may have become another process' before it was held.
+   *
+   * @param cgroup That of the unit.
+   * @throws Error if it is in another one.
+   */
+  checkCgroup(cgroup: string): void {
+    const found = cgroupsOf(String(this.identity.pid))
+    if (found.some((each) => each === cgroup || each.startsWith(`${cgroup}/`))) return
+    throw new Error(
+      `the main process ${this.identity.pid} of ${this.unit} is in the cgroup ${found.join(', ') || 'of nothing'}: expected ${cgroup}`,
+    )
+  }
+
   get hasEnded(): boolean {
     return this.#hasEnded
   }
@@ -111,12 +127,6 @@ export function invocationOf(unit: string): string | undefined {
 function identityOf(pid: number, pidfd: number): ProcessIdentity {
   const id = pidfdId(pidfd)
   return { pid, startTicks: startTicksOf(pid), ...(id !== undefined && { pidfdId: String(id) }) }
-}
-
-// The name of a program, in parentheses, may have blanks and parentheses of its own.
-function startTicksOf(pid: number): string {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-  return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19]!
 }
 
 function isSame(one: ProcessIdentity, other: ProcessIdentity): boolean {

@@ -1,0 +1,118 @@
+import { controlSocketOf, descriptorSocketOf, metricsSocketOf, PLACES } from './places.js'
+
+/** What the units of the daemon depend on. */
+export interface DaemonFacts {
+  /** Absolute paths. */
+  readonly node: string
+  readonly script: string
+  /** Of systemd; older ones do not know all settings. */
+  readonly version: number
+}
+
+/** The text of sdbridge.socket. */
+export function daemonSocketUnit(): string {
+  return `[Unit]
+Description=Sockets of the sdbridge daemon
+
+[Socket]
+ListenStream=${controlSocketOf()}
+ListenSequentialPacket=${descriptorSocketOf()}
+# Prometheus' text over HTTP; who else may read it, is told by a drop-in.
+ListenStream=${metricsSocketOf()}
+SocketMode=0600
+DirectoryMode=0700
+
+[Install]
+WantedBy=sockets.target
+`
+}
+
+/** The text of sdbridge.service. */
+export function daemonServiceUnit({ node, script, version }: DaemonFacts): string {
+  return `[Unit]
+Description=sdbridge: containers notify the service manager
+Requires=sdbridge.socket
+After=sdbridge.socket
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart=${[node, script].map(quoted).join(' ')} daemon
+ExecReload=/bin/kill -HUP $MAINPID
+WatchdogSec=30
+Restart=always
+RestartSec=100ms
+# Whoever kills it for want of memory takes all containers' voices.
+OOMScoreAdjust=-500
+
+# The sockets of all containers: they outlive a restart, and nothing that was sent meanwhile is lost.
+FileDescriptorStoreMax=4096
+${version >= 254 ? 'FileDescriptorStorePreserve=yes\n' : ''}# A socket and a process for each, and what comes with messages.
+LimitNOFILE=65536
+# Registrations: they go with a boot, as containers do.
+RuntimeDirectory=sdbridge-daemon
+RuntimeDirectoryMode=0700
+RuntimeDirectoryPreserve=yes
+# What is mounted into containers.
+StateDirectory=sdbridge-daemon
+StateDirectoryMode=0700
+
+# To speak in the name of another process takes CAP_SYS_ADMIN; to see in which namespaces a caller is, CAP_SYS_PTRACE.
+CapabilityBoundingSet=CAP_SYS_ADMIN CAP_SYS_PTRACE
+AmbientCapabilities=
+NoNewPrivileges=yes
+# Node compiles at run time, so MemoryDenyWriteExecute= cannot be set.
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallFilter=~@privileged
+SystemCallErrorNumber=EPERM
+RestrictAddressFamilies=AF_UNIX
+PrivateNetwork=yes
+IPAddressDeny=any
+ProtectSystem=strict
+${protectHome([node, script])}
+PrivateTmp=yes
+PrivateDevices=yes
+PrivateIPC=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+LockPersonality=yes
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RemoveIPC=yes
+KeyringMode=private
+UMask=0077
+
+[Install]
+WantedBy=multi-user.target
+`
+}
+
+// Where node or this command is in a home, it must be seen.
+function protectHome(files: readonly string[]): string {
+  const isInHome = files.some((file) => /^\/(?:home|root|run\/user)\//.test(file))
+  return `ProtectHome=${isInHome ? 'read-only' : 'yes'}`
+}
+
+// What ExecStart= takes for its own has to be doubled.
+function quoted(word: string): string {
+  const escaped = word.replaceAll('%', '%%').replaceAll('$', '$$$$')
+  return /^[\w@:./+=,$%-]+$/.test(escaped)
+    ? escaped
+    : `"${escaped.replaceAll(/["\\]/g, String.raw`\$&`)}"`
+}
+
+/** The text of the list of units, where there is none. */
+export const EMPTY_LIST: string = `# The units that containers may speak for through the sdbridge daemon, one in a line: web.service, or web@*.service.
+# With 'annotation' behind it, a container that an engine starts may name the unit by its annotation io.sdbridge.daemon.
+# After a change: systemctl reload sdbridge. See sdbridge daemon --help.
+`
+
+/** Where the units are written. */
+export const UNIT_DIRECTORY = '/etc/systemd/system'
+export const ALLOW_LIST: string = PLACES.allowList
