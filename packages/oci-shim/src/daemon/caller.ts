@@ -15,13 +15,13 @@ export const ENGINE_UNITS: readonly string[] = [
 /** Whom a caller of the daemon shows itself to be, by its control group. */
 export interface Caller {
   readonly pid: number
-  /** The unit that it is a process of, in the group of the unit itself; `undefined` for an engine, or root at a terminal. */
+  /** The unit that it is a process of, in the group of the unit itself; `undefined` for an engine, or root in a session. */
   readonly unit: string | undefined
 }
 
 /**
- * Judges who is at the other end of a connection: it must be root's process on this host, of a unit itself, of an engine, or of a session of root's; in no
- * group of a container.
+ * Judges who is at the other end of a connection: it must be root's process on this host, of a unit itself, of an engine or its monitors, or of a session; in
+ * no group of a container.
  *
  * @throws Error that says why it may not ask.
  */
@@ -31,7 +31,7 @@ export function callerOf(connection: Connection): Caller {
     const cgroups = cgroupsOf(String(pid))
     const found = placesOf(cgroups)
     if (found === undefined)
-      return `process ${pid} is in the cgroup ${cgroups.join(', ') || 'of nothing'}: expected that of a unit, of an engine or of root's session`
+      return `process ${pid} is in the cgroup ${cgroups.join(', ') || 'of nothing'}: expected that of a unit itself, of an engine or of a session`
     caller = { pid, unit: found === 'host' ? undefined : found.unit }
     return undefined
   })
@@ -52,15 +52,21 @@ export function placesOf(cgroups: readonly string[]): Place | undefined {
 }
 
 function placeOf(cgroup: string): Place | undefined {
-  if (HOST_GROUPS.some((each) => each.test(cgroup))) return 'host'
+  if (MONITORS.test(cgroup)) return 'host'
+  if (SESSIONS.test(cgroup)) return CONTAINERS.test(cgroup) ? undefined : 'host'
   const found = unitOfCgroup(cgroup)
-  // What is below a unit's group may be a container.
-  if (found === undefined || found.user !== undefined || found.cgroup !== cgroup) return undefined
+  if (found === undefined || found.user !== undefined) return undefined
+  // What else is below a unit's group may be a container.
+  const below = cgroup.slice(found.cgroup.length)
+  if (!OWN_GROUPS.has(below)) return undefined
   return ENGINE_UNITS.includes(found.unit) ? 'host' : { unit: found.unit }
 }
 
-/** Of a session of root's, of what it has started by systemd-run, and of the monitors from which podman and CRI-O start their runtimes. */
-const HOST_GROUPS = [
-  /^\/user\.slice\/user-0\.slice\/session-[^/]+\.scope$/,
-  /^\/(?:[^/]+\.slice\/)*(?:libpod|crio)-conmon-[\da-f]+\.scope$/,
-]
+/** Of a unit's own processes: its commands beside the main one, where it has groups below it; what makes room for a container; podman's monitor. */
+const OWN_GROUPS = new Set(['', '/.control', '/sdbridge', '/supervisor'])
+/** The monitors from which podman and CRI-O start their runtimes. */
+const MONITORS = /^\/(?:[^/]+\.slice\/)*(?:libpod|crio)-conmon-[\da-f]+\.scope$/
+/** Sessions, in which somebody has become root; rootless containers, which can be there, too, have a user namespace of their own. */
+const SESSIONS = /^\/user\.slice\/user-\d+\.slice\//
+/** What engines call their containers' groups, wherever they are told to make them. */
+const CONTAINERS = /\/(?:docker|libpod|crio|cri-containerd|nerdctl)-[^/]*(?:\.scope)?(?:\/|$)/

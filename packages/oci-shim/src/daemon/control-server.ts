@@ -29,6 +29,8 @@ const REQUEST_MS = 5000
 const MOST_CONNECTIONS = 64
 /** Of a follower who reads more slowly than things happen, so much is kept. */
 const MOST_UNREAD_BYTES = 1024 * 1024
+/** For whom was refused to hear it. */
+const REFUSED_MS = 200
 /** For an answer to be taken. */
 const ANSWER_MS = 10_000
 
@@ -40,6 +42,7 @@ export class ControlServer {
   readonly #options: ControlServerOptions
   readonly #listener: ConnectionListener
   readonly #sockets = new Set<Socket>()
+  readonly #refused = new Set<Connection>()
 
   /** @throws TypeError, SystemError for what is no listening unix stream socket. */
   constructor(options: ControlServerOptions) {
@@ -66,9 +69,8 @@ export class ControlServer {
     } catch (error) {
       this.#refuse(connection, (error as Error).message)
       return
-    } finally {
-      connection.close()
     }
+    connection.close()
     this.#sockets.add(socket)
     socket.on('close', () => this.#sockets.delete(socket))
     // It has gone, and does not hear an answer.
@@ -83,6 +85,13 @@ export class ControlServer {
     } catch {
       // It has gone.
     }
+    // Whoever is still writing its request reads no answer when nobody is there any more.
+    if (this.#refused.size >= MOST_CONNECTIONS) return connection.close()
+    this.#refused.add(connection)
+    setTimeout(() => {
+      this.#refused.delete(connection)
+      connection.close()
+    }, REFUSED_MS).unref()
   }
 
   #hear(socket: Socket, caller: Caller): void {

@@ -1,0 +1,124 @@
+import { expect } from 'vitest'
+import type { Machine } from '../machine/machine.js'
+import { inside } from '../repository.js'
+
+const SOCKETS = '/var/lib/sdbridge-daemon/notify'
+/** As whoever has logged in, and become root. */
+const IN_A_SESSION = ['systemd-run', '--quiet', '--scope', '--slice=user-0.slice', '--']
+const LONGEST_WAIT_MS = 30_000
+
+/** A machine on which `sdbridge daemon` is at work, as `sdbridge daemon install` has made its units. */
+export class DaemonHost {
+  readonly machine: Machine
+
+  static async install(machine: Machine, units: readonly string[]): Promise<DaemonHost> {
+    const host = new DaemonHost(machine)
+    await host.sdbridge('daemon', 'install')
+    await host.writeList(units)
+    await machine.systemctl('daemon-reload')
+    await machine.systemctl('start', 'sdbridge.socket')
+    await machine.systemctl('start', 'sdbridge.service')
+    return host
+  }
+
+  constructor(machine: Machine) {
+    this.machine = machine
+  }
+
+  get command(): string[] {
+    return [this.machine.nodePath, inside('packages/oci-shim/bin/sdbridge.js')]
+  }
+
+  async sdbridge(...words: string[]): Promise<string> {
+    const [file = '', ...args] = [...IN_A_SESSION, ...this.command, ...words]
+    const { stdout } = await this.machine.run(file, args, { timeoutMs: 60_000 })
+    return stdout
+  }
+
+  async writeList(lines: readonly string[]): Promise<void> {
+    const text = lines.map((line) => `${line}\n`).join('')
+    await this.machine.run('sh', ['-c', 'printf %s "$1" >/etc/sdbridge/units', 'sh', text])
+  }
+
+  /** What the daemon's control socket answers to a request of root's in a session. */
+  ask(request: object): Promise<string> {
+    return this.askAs(IN_A_SESSION, request)
+  }
+
+  async askAs(prefix: readonly string[], request: object): Promise<string> {
+    const words = [
+      ...prefix,
+      this.machine.nodePath,
+      inside('test/system/daemon/ask-daemon.mjs'),
+      JSON.stringify(request),
+    ]
+    const [file = '', ...args] = words
+    const { stdout } = await this.machine.run(file, args)
+    return stdout
+  }
+
+  /**
+   * Writes a unit whose main process registers a container with this name, and stays.
+   *
+   * @param settings For the section `[Service]`.
+   */
+  async writeService(name: string, settings = ''): Promise<void> {
+    const request = { command: 'register', name, container: { id: `id-${name}`, engine: 'runc' } }
+    const words = [
+      this.machine.nodePath,
+      inside('test/system/daemon/ask-daemon.mjs'),
+      `'${JSON.stringify(request)}'`,
+    ]
+    await this.machine.writeUnit(
+      `${name}.service`,
+      `[Service]
+Type=notify
+ExecStart=/bin/sh -c "${words.join(' ').replaceAll('"', String.raw`\"`)} >/run/${name}.reply && exec sleep infinity"
+UnsetEnvironment=NOTIFY_SOCKET
+TimeoutStartSec=30
+${settings}`,
+    )
+  }
+
+  /** Starts it, and waits until its container is registered. */
+  async start(name: string): Promise<void> {
+    await this.machine.systemctl('start', '--no-block', `${name}.service`)
+    await expect
+      .poll(async () => (await this.list()).map((each) => each.name), { timeout: LONGEST_WAIT_MS })
+      .toContain(name)
+  }
+
+  /** Sends a message as the container does. */
+  async send(name: string, message: string, ...options: string[]): Promise<void> {
+    const script =
+      'import socket,sys; s=socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM); s.connect(sys.argv[1]); s.send(sys.argv[2].encode())'
+    await this.machine.run('python3', ['-c', script, this.socketOf(name), message, ...options])
+  }
+
+  socketOf(name: string): string {
+    return `${SOCKETS}/${name}/notify.sock`
+  }
+
+  async list(): Promise<ListedContainer[]> {
+    const text = await this.sdbridge('ps', '--json')
+    return text
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as ListedContainer)
+  }
+
+  waitFor(unit: string, expected: Record<string, string>): Promise<void> {
+    return this.machine.waitFor(unit, expected, { timeoutMs: LONGEST_WAIT_MS })
+  }
+}
+
+/** A line of `sdbridge ps --json`. */
+export interface ListedContainer {
+  name: string
+  unit: string
+  state: string
+  status?: string
+  forwarded: number
+  received: number
+  droppedMessages: Record<string, number>
+}
