@@ -56,8 +56,8 @@ export class Relay {
   readonly #ledger: Ledger
   readonly #receiver: PeekingReceiver
   #inHand: InHand | undefined
-  /** The message in the queue has been sent, and is kept there until the service manager has read it. */
-  #isUnread = false
+  /** What is kept in the queue until the service manager has read it, or all that was sent before: it has been sent, or is a barrier. */
+  #unread: 'sent' | 'barrier' | undefined
   #isClosed = false
   #whenDrained: (() => void)[] = []
 
@@ -100,6 +100,9 @@ export class Relay {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    // Whoever has the socket next is not to send it again; but it is to answer a barrier.
+    if (this.#unread === 'sent') this.#receiver.release()
+    else if (this.#isBusy) this.#ledger.received--
     this.#options.socket.close()
     closeForeignFds(this.#inHand?.fds ?? [])
     this.#inHand = undefined
@@ -107,7 +110,7 @@ export class Relay {
   }
 
   get #isBusy(): boolean {
-    return this.#inHand !== undefined || this.#isUnread
+    return this.#inHand !== undefined || this.#unread !== undefined
   }
 
   /** What nearly all messages are: they go on as they came. */
@@ -148,10 +151,11 @@ export class Relay {
 
   // The payload's own descriptor does not go to the service manager: see docs/decisions/0017. It is closed when one of ours is.
   #passBarrier(fds: readonly number[]): boolean {
-    this.#ledger.forwarded++
-    this.#ledger.barriers++
-    this.#options.onForwarded({ barrier: true })
-    return this.#keepUntilRead(fds)
+    return this.#keepUntilRead('barrier', fds, () => {
+      this.#ledger.forwarded++
+      this.#ledger.barriers++
+      this.#options.onForwarded({ barrier: true })
+    })
   }
 
   #forward(inHand: InHand): boolean {
@@ -167,7 +171,7 @@ export class Relay {
         this.#ledger.forwarded++
         onForwarded(message.assignments)
         // What the service manager does not keep it closes itself, in its own time: ours are closed after that.
-        return fds.length === 0 || this.#keepUntilRead(fds)
+        return fds.length === 0 || this.#keepUntilRead('sent', fds)
       } else {
         this.#inHand = inHand
         way.onceOpen(() => this.#goOn())
@@ -182,11 +186,13 @@ export class Relay {
   }
 
   /** The message stays in the queue meanwhile, and with it the kernel's copies of the descriptors. */
-  #keepUntilRead(fds: readonly number[]): false {
-    this.#isUnread = true
+  #keepUntilRead(what: 'sent' | 'barrier', fds: readonly number[], onRead?: () => void): false {
+    this.#unread = what
     this.#options.way.afterAll(() => {
-      this.#isUnread = false
+      this.#unread = undefined
       closeForeignFds(fds)
+      if (this.#isClosed) return
+      onRead?.()
       this.#release()
     })
     return false
