@@ -34,7 +34,7 @@ process.on('SIGTERM', () => {
   process.exit()
 })
 await containers.restore(stored)
-console.log(`bridges ${containers.size}`)
+process.stdout.write(`bridges ${containers.size}\n`)
 
 for await (const line of createInterface(process.stdin)) {
   const [pid, ...names] = line.split(' ')
@@ -45,5 +45,5 @@ for await (const line of createInterface(process.stdin)) {
       { ...facts, unit: `of-${pid}.service` },
       'cgroup',
     )
-  console.log(`bridges ${containers.size}`)
+  process.stdout.write(`bridges ${containers.size}\n`)
 }
