@@ -83,6 +83,7 @@ ${settings}`,
   /** Starts it, and waits until its container is registered. */
   async start(name: string): Promise<void> {
     await this.machine.systemctl('start', '--no-block', `${name}.service`)
+    // oxlint-disable-next-line vitest/no-standalone-expect
     await expect
       .poll(async () => (await this.list()).map((each) => each.name), { timeout: LONGEST_WAIT_MS })
       .toContain(name)
