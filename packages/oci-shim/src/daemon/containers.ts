@@ -107,7 +107,7 @@ export class Containers {
    * @param stored What was in the descriptor store, by the paths of the sockets. Taken over.
    */
   async restore(stored: ReadonlyMap<string, StoredSocket>): Promise<void> {
-    const { places, store, tell } = this.#options
+    const { places, removeContainerOf, store, tell } = this.#options
     for (const { storedAs } of stored.values()) store.add(storedAs)
     const left = new Map(stored)
     const registrations = this.#files.read((file, reason) =>
@@ -122,6 +122,7 @@ export class Containers {
       } catch (error) {
         kept?.socket.close()
         this.#forget(registration, kept?.storedAs)
+        if (registration.isRemoved) removeContainerOf(registration.unit)
         tell(
           `the container ${registration.name} is not bridged any more: ${(error as Error).message}`,
         )
@@ -137,8 +138,9 @@ export class Containers {
   close(): void {
     this.#isClosed = true
     for (const container of this.#byName.values()) {
+      const { isEnding, progress, registration } = container
       container.close()
-      this.#files.write({ ...container.registration, progress: container.progress })
+      this.#files.write({ ...registration, ...(isEnding && { isEnding }), progress })
     }
     this.#byName.clear()
   }
@@ -196,7 +198,6 @@ export class Containers {
     } catch (error) {
       unitProcess.close()
       if (socket !== kept?.socket) socket?.close()
-      if (registration.isRemoved) this.#options.removeContainerOf(unit)
       throw error
     }
   }

@@ -84,7 +84,9 @@ export class Relay {
   }
 
   get counters(): ProxyCounters {
-    return this.#ledger.counters(this.#isBusy ? 1 : 0)
+    const counters = this.#ledger.counters(this.#isBusy ? 1 : 0)
+    // What is in hand is in the queue still, and comes again after a restart.
+    return this.#inHand === undefined ? counters : { ...counters, received: counters.received - 1 }
   }
 
   /** Resolves when all that the container has sent so far is with the service manager, or when this is closed. */
