@@ -6,7 +6,13 @@ import { inside } from '../repository.js'
 
 const SOCKETS = '/var/lib/sdbridge-daemon/notify'
 /** As whoever has logged in, and become root. */
-const IN_A_SESSION = ['systemd-run', '--quiet', '--scope', '--slice=user-0.slice', '--']
+const IN_A_SESSION: [string, ...string[]] = [
+  'systemd-run',
+  '--quiet',
+  '--scope',
+  '--slice=user-0.slice',
+  '--',
+]
 const LONGEST_WAIT_MS = 30_000
 
 /** A machine on which `sdbridge daemon` is at work, as `sdbridge daemon install` has made its units. */
@@ -32,14 +38,14 @@ export class DaemonHost {
   }
 
   async sdbridge(...words: string[]): Promise<string> {
-    const [file = '', ...args] = [...IN_A_SESSION, ...this.command, ...words]
+    const [file, ...args] = [...IN_A_SESSION, ...this.command, ...words]
     const { stdout } = await this.machine.run(file, args, { timeoutMs: 60_000 })
     return stdout
   }
 
   /** The same where it is to fail; with what it says. */
   async trySdbridge(...words: string[]): Promise<string> {
-    const [file = '', ...args] = [...IN_A_SESSION, ...this.command, ...words]
+    const [file, ...args] = [...IN_A_SESSION, ...this.command, ...words]
     const { stdout, stderr } = await this.machine.run(file, args, { allowFailure: true })
     return stdout + stderr
   }
@@ -126,7 +132,7 @@ ${settings}`,
 
   /** `sdbridge events --json` */
   async follow(): Promise<Following> {
-    const [file = '', ...args] = [...IN_A_SESSION, ...this.command, 'events', '--json']
+    const [file, ...args] = [...IN_A_SESSION, ...this.command, 'events', '--json']
     const following = new Following(this.machine.spawn(file, args))
     // Whom it refuses is an event: so it is known when the following has begun.
     await following.waitUntilHeard('"event":"refused"', async () => {

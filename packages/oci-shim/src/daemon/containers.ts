@@ -6,6 +6,7 @@ import type {
   RegisteredReply,
   RegisterRequest,
 } from '../control/control-message.js'
+import { DescriptorTable } from '../proxy/descriptor-table.js'
 import type { AllowList, Claim } from './allow-list.js'
 import { BridgedContainer } from './bridged-container.js'
 import { bindContainerSocket } from './container-socket-file.js'
@@ -19,6 +20,7 @@ import type { UnitFacts } from './unit-facts.js'
 import { UnitProcess } from './unit-process.js'
 
 const WRITE_MS = 500
+const OWN_DESCRIPTORS = 64
 
 export interface ContainersOptions {
   readonly places: Places
@@ -42,6 +44,8 @@ export class Containers {
   readonly #options: ContainersOptions
   readonly #files: RegistrationFiles
   readonly #byName = new Map<string, BridgedContainer>()
+  /** Each has a socket and a pidfd, and the daemon a few of its own. */
+  readonly #table = new DescriptorTable(() => 2 * this.size + OWN_DESCRIPTORS)
   readonly #beingRegistered = new Set<string>()
   /** What they have said since is not written down yet. */
   readonly #unwritten = new Set<BridgedContainer>()
@@ -231,7 +235,7 @@ export class Containers {
   ): BridgedContainer {
     const { onEvent, way } = this.#options
     const container: BridgedContainer = new BridgedContainer({
-      ...{ registration, socket, unitProcess, way },
+      ...{ registration, socket, table: this.#table, unitProcess, way },
       onEvent: (event) => {
         if (event.event !== 'dropped') this.#writeSoon(container)
         onEvent(event)
