@@ -117,6 +117,8 @@ ${settings}`,
 export interface ListedContainer {
   name: string
   unit: string
+  mainPid: number
+  container: { id: string; engine: string }
   state: string
   status?: string
   forwarded: number

@@ -9,6 +9,7 @@ import { isObject } from '../runtime/json-values.js'
 import type { ContainerState } from './container-state.js'
 import { engineOf } from './engine-of.js'
 import { notifyNameIn } from './notify-name.js'
+import { hasOwnRelay } from './own-relay.js'
 
 /** The hooks of the OCI's runtime specification by which the daemon hears of a container. */
 export type LifecycleStage = 'createRuntime' | 'poststop'
@@ -26,6 +27,10 @@ export async function registerContainer(state: ContainerState, places: Places): 
     if (unit !== undefined) throw withoutMount(unit, places)
     return
   }
+  if (hasOwnRelay())
+    throw new Error(
+      'the runtime was started with NOTIFY_SOCKET, and would have the container notify a socket of its own: expected none, as by UnsetEnvironment=NOTIFY_SOCKET in the unit',
+    )
   await callDaemon(controlSocketOf(places), {
     command: 'register',
     name,
