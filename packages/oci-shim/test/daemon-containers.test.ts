@@ -1,7 +1,14 @@
-import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { closeFd, closeForeignFds, pipe } from '@sdbridge/syscalls'
-import { describe, expect, test } from 'vitest'
+import {
+  closeFd,
+  closeForeignFds,
+  FdWatcher,
+  getFileLimit,
+  pipe,
+  setFileLimit,
+} from '@sdbridge/syscalls'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { isRoot } from '../../../test/support/real-program.js'
 import { AllowList } from '../src/daemon/allow-list.js'
 import { notifySocketOf } from '../src/daemon/places.js'
@@ -76,7 +83,6 @@ describe.skipIf(!isRoot())('containers of the daemon', () => {
     manager.close()
     for (const text of ['STATUS=1', 'STATUS=2']) await payload.send(text)
     await until(() => bench.containers.list()[0]!.waiting === 1)
-    const { unlinkSync } = await import('node:fs')
     unlinkSync(manager.path)
     const next = new RawManager(manager.path)
     await next.until(2)
@@ -115,7 +121,6 @@ describe.skipIf(!isRoot())('containers of the daemon', () => {
     expect(manager.texts).toEqual(['STATUS=before', 'BARRIER=1'])
     await other.send('STATUS=other')
     await manager.until(3)
-    const { FdWatcher } = await import('@sdbridge/syscalls')
     let isAcknowledged = false
     const watcher = new FdWatcher(theirs.readFd, () => (isAcknowledged = true))
     watcher.arm('hangup')
@@ -148,6 +153,34 @@ describe.skipIf(!isRoot())('containers of the daemon', () => {
     await untilOpen(before)
     await payload.send('STATUS=after')
     await manager.until(4)
+  })
+
+  test('what comes with descriptors waits while there is little room for them, and nothing is lost', async () => {
+    const manager = new RawManager()
+    const bench = new DaemonBench(manager.path)
+    const main = new MainProcess()
+    const payload = await bench.register('web', main.facts())
+    const other = await bench.register('other', main.facts())
+    const limit = getFileLimit()
+    onTestFinished(() => setFileLimit(limit))
+    const { readFd, writeFd } = pipe()
+    setFileLimit({ soft: openFds().length + 40, hard: limit.hard })
+    const many = Array.from({ length: 80 }, () => readFd)
+    await payload.send('FDSTORE=1\nFDNAME=many', many)
+    await payload.send('STATUS=after')
+    await other.send('STATUS=other')
+    await manager.until(1)
+    await new Promise((resolve) => setTimeout(resolve, 120))
+    expect(manager.texts).toEqual(['STATUS=other'])
+    setFileLimit(limit)
+    const [, stored] = await manager.until(3)
+    expect(stored!.fds).toHaveLength(80)
+    closeForeignFds(manager.messages.flatMap(({ fds }) => fds.splice(0)))
+    await manager.until(4)
+    expect(manager.texts.at(-1)).toBe('STATUS=after')
+    expect(bench.containers.list().map(({ droppedFields }) => droppedFields)).toEqual([{}, {}])
+    closeFd(readFd)
+    closeFd(writeFd)
   })
 
   test('a unit without a store is spared the descriptors', async () => {
