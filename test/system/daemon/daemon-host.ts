@@ -193,6 +193,8 @@ for line in sys.stdin:
 export interface ListedContainer {
   name: string
   unit: string
+  mainPid: number
+  container: { id: string; engine: string }
   state: string
   status?: string
   forwarded: number

@@ -1,15 +1,38 @@
-import { closeSync, constants, openSync, readFileSync, statSync, writeSync } from 'node:fs'
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  openSync,
+  readFileSync,
+  statSync,
+  writeSync,
+} from 'node:fs'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { tell } from '../run/operator-log.js'
 
 /**
- * Tells the caller of a hook why it fails. What hooks write to standard error podman reads and drops, so this goes to podman's own. Where that
- * is a socket, as the journal's, which nobody else can open, or a file, in which podman would write over it, to the system's log.
+ * Tells the caller of a hook what is wrong. What hooks write to standard error runc shows if they fail; podman reads and drops it, and crun has it go
+ * nowhere: so this goes to theirs. Where that is a socket, as the journal's, which nobody else can open, or a file, in which they would write over it,
+ * to the system's log. So does what a hook says that does not fail, which all of them drop.
  */
-export function tellCaller(message: string): void {
-  if (!isPodman(process.ppid)) return tell(message)
+export function tellCaller(message: string, { fails = true }: { fails?: boolean } = {}): void {
   const text = message.replaceAll(/\s*\n\s*/g, ' ')
-  if (!writesToParent(`sdbridge: ${text}\n`)) writeToLog(text)
+  if (isPodman(process.ppid) || (fails && goesNowhere())) {
+    if (!writesToParent(`sdbridge: ${text}\n`)) writeToLog(text)
+    return
+  }
+  tell(message)
+  // Not to the standard error of a runtime that goes on: it is the container's.
+  if (!fails) writeToLog(text)
+}
+
+function goesNowhere(): boolean {
+  try {
+    const { rdev } = fstatSync(2)
+    return rdev === statSync('/dev/null').rdev
+  } catch {
+    return true
+  }
 }
 
 function isPodman(pid: number): boolean {
