@@ -1,6 +1,5 @@
 #!/bin/sh
-# Makes a bundle of ../container-runc's service, and has the daemon bridge its container: `make-bundle.sh FOLDER UNIT`.
+# Makes a bundle of the service of ../container-runc: `make-bundle.sh FOLDER`. Its unit has it prepared for the daemon.
 set -eu
-[ $# -eq 2 ] || { echo 'Usage: make-bundle.sh FOLDER UNIT' >&2; exit 2; }
-node "$(dirname "$0")/../container-runc/make-bundle.js" "$1"
-sdbridge prepare --daemon --unit "$2" "$1"
+[ $# -eq 1 ] || { echo 'Usage: make-bundle.sh FOLDER' >&2; exit 2; }
+exec node "$(dirname "$0")/../container-runc/make-bundle.js" "$1"
