@@ -1,8 +1,7 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { ContainerHost } from '../containers/container-host.js'
 import type { RuntimeConfig } from '../containers/container.js'
-import type { Outcome } from '../containers/payload.js'
 
 /** A file of oci-hooks(5). */
 interface HookFile {
@@ -52,20 +51,22 @@ export class Crio {
     }
   }
 
-  /** By conmon where there is one, which is in a scope of its own; with an empty environment. */
-  async create(bundle: string): Promise<Outcome> {
-    const files = `/run/crio-${this.id}`
+  /** By conmon where there is one, which is in a scope of its own; nearly without an environment. */
+  async create(bundle: string): Promise<void> {
     const runtime = `/usr/bin/${this.#runtime}`
-    const script = `mkdir -p ${files}
+    const script = `mkdir -p ${this.#files}/exits && cd ${bundle} || exit
 if command -v conmon >/dev/null; then
-  exec env -i /usr/bin/conmon -b ${bundle} -c ${this.id} -u ${this.id} -n web --exit-dir ${files} -l k8s-file:${files}/log \\
-    -r ${runtime} -p ${files}/pid -P ${files}/conmon-pid --persist-dir ${files} --full-attach --sync
+  env -i CRI_O_EXTERNAL=1 /usr/bin/conmon -b ${bundle} -c ${this.id} --exit-dir ${this.#files}/exits -l ${this.#files}/log --log-level info \
+    -n web -P ${this.#files}/conmon-pidfile -p ${this.#files}/pidfile --persist-dir ${this.#files} -r ${runtime} \
+    --runtime-arg ${this.#root} --socket-dir-path ${this.#files} --syslog -u ${this.id} </dev/null >/dev/null
+  for attempt in $(seq 200); do [ ! -s ${this.#files}/pidfile ] || exit 0; sleep 0.1; done
+  exit 1
 fi
-exec env -i $(command -v ${this.#runtime}) create --bundle ${bundle} --pid-file ${files}/pid ${this.id}`
-    return await this.#run(
-      ['systemd-run', '--quiet', '--scope', `--unit=crio-conmon-${this.id}.scope`],
-      script,
-    )
+env -i CRI_O_EXTERNAL=1 $(command -v ${this.#runtime}) ${this.#root} create --bundle ${bundle} --pid-file ${this.#files}/pidfile ${this.id} \
+  </dev/null >${this.#files}/log 2>&1`
+    const scope = ['--quiet', '--scope', `--unit=crio-conmon-${this.id}.scope`, '/bin/sh', '-c']
+    const { machine } = this.#host
+    await machine.run('systemd-run', [...scope, script], { timeoutMs: 60_000 })
   }
 
   /** By CRI-O itself, which is a unit. */
@@ -75,21 +76,24 @@ exec env -i $(command -v ${this.#runtime}) create --bundle ${bundle} --pid-file 
 
   async delete(): Promise<void> {
     await this.#call(`delete --force ${this.id}`)
-    await this.#host.machine.run('rm', ['-r', `/run/crio-${this.id}`])
+    await this.#host.machine.run('rm', ['-r', this.#files])
+  }
+
+  get #files(): string {
+    return `/run/crio-${this.id}`
+  }
+
+  get #root(): string {
+    return `--root=/run/${this.#runtime}`
   }
 
   async #call(words: string): Promise<void> {
-    const unit = ['systemd-run', '--quiet', '--wait', '--collect', '--unit=crio.service']
-    const outcome = await this.#run(unit, `exec env -i $(command -v ${this.#runtime}) ${words}`)
-    if (outcome.code !== 0) throw new Error(`${words}: ${outcome.stderr}`)
-  }
-
-  async #run([file = '', ...prefix]: string[], script: string): Promise<Outcome> {
-    const { exitCode, stderr, stdout } = await this.#host.machine.run(
-      file,
-      [...prefix, '/bin/sh', '-c', script],
-      { allowFailure: true, timeoutMs: 60_000 },
-    )
-    return { code: exitCode ?? -1, stderr, stdout }
+    const { machine } = this.#host
+    const { stdout } = await machine.run('sh', ['-c', `command -v ${this.#runtime}`])
+    const command = `/usr/bin/env -i CRI_O_EXTERNAL=1 ${stdout.trim()} ${this.#root} ${words}`
+    await machine.writeUnit('crio.service', `[Service]\nType=oneshot\nExecStart=${command}\n`)
+    await machine.systemctl('start', 'crio.service')
+    await rm(machine.path('/run/systemd/system/crio.service'))
+    await machine.systemctl('daemon-reload')
   }
 }

@@ -11,19 +11,21 @@ import { DatagramSocket } from '@sdbridge/syscalls'
 import { tell } from '../run/operator-log.js'
 
 /**
- * Tells the caller of a hook what is wrong. What hooks write to standard error runc shows if they fail; podman reads and drops it, and crun has it go
- * nowhere: so this goes to theirs. Where that is a socket, as the journal's, which nobody else can open, or a file, in which they would write over it,
- * to the system's log. So does what a hook says that does not fail, which all of them drop.
+ * Tells the caller of a hook what is wrong. What hooks write to standard error runc shows if they fail; podman reads and drops it: so this goes to podman's
+ * own. Where that is a socket, as the journal's, which nobody else can open, or a file, in which podman would write over it, to the system's log. There goes
+ * also what nobody reads: that of a hook of crun's, which has it go nowhere, and is shown it beside, for CRI-O; and that of a hook that does not fail.
  */
 export function tellCaller(message: string, { fails = true }: { fails?: boolean } = {}): void {
   const text = message.replaceAll(/\s*\n\s*/g, ' ')
-  if (isPodman(process.ppid) || (fails && goesNowhere())) {
+  if (isPodman(process.ppid)) {
     if (!writesToParent(`sdbridge: ${text}\n`)) writeToLog(text)
     return
   }
   tell(message)
+  if (fails && !goesNowhere()) return
+  writeToLog(text)
   // Not to the standard error of a runtime that goes on: it is the container's.
-  if (!fails) writeToLog(text)
+  if (fails) writesToParent(`sdbridge: ${text}\n`)
 }
 
 function goesNowhere(): boolean {
