@@ -190,6 +190,11 @@ describe.skipIf(!isRoot())('containers of the daemon', () => {
       const manager = new RawManager()
       const bench = new DaemonBench(manager.path)
       const payload = await bench.register('web', new MainProcess().facts())
+      // It holds up what follows until the peer has closed its own: only the last close is slow.
+      const gate = pipe()
+      await payload.send('BARRIER=1', [gate.writeFd])
+      closeFd(gate.readFd)
+      closeFd(gate.writeFd)
       const peer = new Program(
         PYTHON,
         program('linger-barrier.py'),

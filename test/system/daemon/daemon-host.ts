@@ -87,9 +87,11 @@ export class DaemonHost {
    * Writes a unit whose main process registers a container with this name, and stays.
    *
    * @param settings For the section `[Service]`.
+   * @param more What else it asks for.
    */
-  async writeService(name: string, settings = ''): Promise<void> {
-    const request = { command: 'register', name, container: { id: `id-${name}`, engine: 'runc' } }
+  async writeService(name: string, settings = '', more: object = {}): Promise<void> {
+    const container = { id: `id-${name}`, engine: 'runc' }
+    const request = { command: 'register', name, container, ...more }
     const words = [
       this.machine.nodePath,
       inside('test/system/daemon/ask-daemon.mjs'),
