@@ -12,6 +12,7 @@ import { expectNothingLeft, type Inventory, takeInventory } from './containers/l
 import { addSystemdImage } from './containers/systemd-payload.js'
 import { KNOWS_LAUNCHER, writeLauncher } from './containers/runtime-launcher.js'
 import { UserManager } from './containers/user-manager.js'
+import { DaemonHost } from './daemon/daemon-host.js'
 import { installContainerExample, installSdbridge } from './install-container-example.js'
 import { Machine } from './machine/machine.js'
 import { describeOnEachSystemd } from './machines.js'
@@ -31,6 +32,34 @@ describeOnEachSystemd('examples/container-runc, its files as they are', (machine
     expect(stdout).toBe('Hello from process 1, user 65534\n')
     await machine().waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
     await expectToBeReloadedAndStopped(machine(), 'web.service')
+    await machine().systemctl('stop', 'web.socket')
+    const { stdout: containers } = await machine().run('runc', ['list', '--quiet'])
+    expect(containers).toBe('')
+  })
+})
+
+describeOnEachSystemd('examples/runc-hooks, its files as they are', (machine) => {
+  beforeAll(() => installSdbridge(machine()))
+
+  test('is bridged by the daemon, which may be restarted, and leaves nothing', async () => {
+    const daemon = await DaemonHost.install(machine(), ['web.service'])
+    for (const file of ['web.socket', 'web.service']) {
+      const { name, text } = unitOfExample('runc-hooks', file)
+      await machine().writeUnit(name, text)
+    }
+    await machine().run('sh', [
+      ...['-c', 'PATH=$(dirname "$1"):$PATH "$2" /srv/web', 'sh'],
+      ...[machine().nodePath, inside('examples/runc-hooks/make-bundle.sh')],
+    ])
+    await machine().systemctl('start', 'web.socket')
+    const get = async (): Promise<string> =>
+      (await machine().run(machine().nodePath, [GET, 'http://127.0.0.1:8080/'])).stdout
+    expect(await get()).toBe('Hello from process 1, user 65534\n')
+    await machine().waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
+    expect(await daemon.list()).toMatchObject([{ name: 'web.service', state: 'ready' }])
+    await machine().systemctl('restart', 'sdbridge')
+    await expectToBeReloadedAndStopped(machine(), 'web.service')
+    await daemon.waitForList([])
     await machine().systemctl('stop', 'web.socket')
     const { stdout: containers } = await machine().run('runc', ['list', '--quiet'])
     expect(containers).toBe('')

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { fileNameOf } from '../run/private-directory.js'
 
 /** Where things of the daemon's are. Each has one place on a host: hooks and containers' configurations name it. */
 export interface Places {
@@ -18,9 +17,13 @@ export const PLACES: Places = {
   allowList: '/etc/sdbridge/units',
 }
 
-/** The directory that a container sees. Its socket's path must fit into an address, by which it is known again. */
+/**
+ * The directory that a container sees. Its socket's path must fit into an address, by which it is known again.
+ *
+ * @param name As `isContainerName()` has it.
+ */
 export function notifyDirectoryOf(name: string, { notifyBase }: Places = PLACES): string {
-  return join(notifyBase, fileNameOf(name))
+  return join(notifyBase, name)
 }
 
 export function notifySocketOf(name: string, places: Places = PLACES): string {
