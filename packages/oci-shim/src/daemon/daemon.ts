@@ -102,7 +102,8 @@ export async function runDaemon(): Promise<void> {
           refusals.add(reason)
         },
       })
-      metrics = createMetricsServer(() => containers.list()).listen({ fd: sockets.metrics })
+      if (sockets.metrics !== undefined)
+        metrics = createMetricsServer(() => containers.list()).listen({ fd: sockets.metrics })
       if (allowList.size === 0)
         tell(
           `${PLACES.allowList} names no unit, so that no container will be bridged: see sdbridge daemon --help`,
