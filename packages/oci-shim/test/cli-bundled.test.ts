@@ -32,6 +32,7 @@ describe('sdbridge as it is published, in few files (pnpm build)', () => {
     expect(loadedBy(['run', '--print', '--', 'true'])).toEqual([
       'bin/sdbridge.js',
       'dist/command/common.js',
+      'dist/command/rolldown-runtime.js',
       'dist/command/run-command.js',
       'dist/command/run.js',
       'dist/command/sdbridge.js',
@@ -72,8 +73,12 @@ describe('sdbridge as it is published, in few files (pnpm build)', () => {
   test('the licences of what others wrote are beside it', () => {
     const licences = readFileSync(join(PACKAGE, 'dist/command/LICENSES.txt'), 'utf8')
     const names = [...licences.matchAll(/^(\S+) [\d.]+, which is part of this command:$/gm)]
-    expect(names.map(([, name]) => name)).toEqual(['debug', 'ms', 'smol-toml'])
-    expect(licences.match(/Permission is hereby granted/g)).toHaveLength(2)
+    expect(names.map(([, name]) => name)).toEqual([
+      ...['@opentelemetry/api', 'bintrees', 'debug', 'ms'],
+      ...['prom-client', 'smol-toml', 'tdigest'],
+    ])
+    expect(licences.match(/Permission is hereby granted/g)).toHaveLength(4)
+    expect(licences.match(/Apache License\n/g)).toHaveLength(2)
     expect(licences.match(/Redistribution and use in source and binary forms/g)).toHaveLength(1)
   })
 })
