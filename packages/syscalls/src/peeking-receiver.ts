@@ -1,4 +1,5 @@
 import { BatchReceiver } from './batch-receiver.js'
+import { closeForeignFds } from './fd.js'
 import {
   plainMessages,
   type PlainMessages,
@@ -19,8 +20,8 @@ export interface PeekOptions {
   onPlain?: (message: PlainMessages) => boolean
   /**
    * Called with the oldest message. It returns whether it has dealt with it: the message then leaves the kernel's queue. Otherwise it stays there,
-   * and nothing more is received, until {@link PeekingReceiver.release}. Its descriptors are the callee's in any case; the kernel has those of the
-   * message still.
+   * and nothing more is received, until {@link PeekingReceiver.release}. Its descriptors are borrowed: they are closed, on a thread, when the message has
+   * left the queue, as the last of two to close a stranger's descriptor can have to wait for it.
    */
   onMessage: (message: ReceivedMessage) => boolean
   /** Called when the socket fails; nothing is received after that. */
@@ -37,6 +38,8 @@ export class PeekingReceiver extends BatchReceiver {
   readonly #fd: number
   readonly #options: PeekOptions
   readonly #maxBytes: number
+  /** Of the message that is being dealt with. */
+  #fds: readonly number[] = []
 
   /** Made by a socket's `peek`. */
   constructor(fd: number, options: PeekOptions, onResume: () => void) {
@@ -56,8 +59,25 @@ export class PeekingReceiver extends BatchReceiver {
   /** The message that was left in the queue has been dealt with: goes on with the next one. */
   release(): void {
     if (this.stopped || this.waiting) return
-    this.#discard()
-    this.resume()
+    if (this.#discard()) this.resume()
+  }
+
+  /** Closes the descriptors of the message that was left in the queue, which has them still: {@link resume} gives new ones. */
+  closeFds(): void {
+    const fds = this.#fds
+    this.#fds = []
+    if (fds.length > 0) closeForeignFds(fds)
+  }
+
+  /** Offers the message that was left in the queue again. */
+  override resume(): void {
+    this.closeFds()
+    super.resume()
+  }
+
+  override stop(): void {
+    super.stop()
+    this.closeFds()
   }
 
   /** Returns whether one has been dealt with. */
@@ -70,8 +90,8 @@ export class PeekingReceiver extends BatchReceiver {
     }
     const isDone = this.#offerPlain(count, payloads) || this.#offer(count, payloads)
     if (this.stopped) return false
-    if (isDone) this.#discard()
-    else this.pause()
+    if (!isDone) this.pause()
+    else if (this.#discard()) this.closeFds()
     return isDone
   }
 
@@ -84,12 +104,14 @@ export class PeekingReceiver extends BatchReceiver {
 
   #offer(count: number, payloads: Buffer): boolean {
     const [message] = readRecords(0, count, payloads)
+    this.#fds = message!.fds
     return this.#options.onMessage(message!)
   }
 
-  #discard(): void {
+  #discard(): boolean {
     const result = native().discard(this.#fd)
     if (result < 0) this.#fail(result)
+    return result >= 0
   }
 
   #fail(error: number): void {

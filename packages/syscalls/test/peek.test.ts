@@ -1,8 +1,9 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   closeFd,
-  closeForeignFds,
+  DatagramSocket,
   describeSocket,
+  duplicateFd,
   FdWatcher,
   pipe,
   type PeekingReceiver,
@@ -10,7 +11,7 @@ import {
   type ReceivedMessage,
 } from '../src/index.js'
 import { fillQueue, openSender, openSocket, until } from './inbox.js'
-import { openFds } from './open-fds.js'
+import { isOpen, openFds } from './open-fds.js'
 
 /** Takes messages, as far as it is to. */
 class Peeker {
@@ -34,7 +35,6 @@ class Peeker {
       onError: (error) => this.errors.push(error.code),
       ...options,
     })
-    onTestFinished(() => closeForeignFds(this.messages.flatMap(({ fds }) => fds)))
   }
 
   get address() {
@@ -99,29 +99,56 @@ describe('messages that stay in the kernel until they have been dealt with', () 
     expect(peeker.texts).toEqual(['no'])
   })
 
-  test('descriptors are new ones each time, and none is left', async () => {
+  test('descriptors are borrowed: new ones each time, and none is left', async () => {
     const before = openFds()
-    const peeker = new Peeker([false, true])
-    const sender = openSender(peeker.address)
     const { readFd, writeFd } = pipe()
-    sender.trySend(Buffer.from('a'), { fds: [writeFd] })
-    closeFd(writeFd)
     let isClosed = false
     const watcher = new FdWatcher(readFd, () => (isClosed = true))
     watcher.arm('hangup')
-    await until(() => peeker.texts.length === 1)
-    closeForeignFds(peeker.messages[0]!.fds.splice(0))
+    const open: boolean[] = []
+    const peeker = new Peeker([], {
+      onMessage: ({ fds }) => {
+        open.push(fds.length === 1 && isOpen(fds[0]!))
+        return false
+      },
+    })
+    const sender = openSender(peeker.address)
+    sender.trySend(Buffer.from('a'), { fds: [writeFd] })
+    closeFd(writeFd)
+    await until(() => open.length === 1)
     peeker.receiver.resume()
-    await until(() => peeker.texts.length === 2)
-    // The message has gone, and with it the kernel's.
-    expect(isClosed).toBe(false)
-    closeForeignFds(peeker.messages[1]!.fds.splice(0))
+    await until(() => open.length === 2)
+    expect([open, isClosed]).toEqual([[true, true], false])
+    peeker.receiver.release()
     await until(() => isClosed)
     watcher.close()
     closeFd(readFd)
     sender.close()
     peeker.socket.close()
     await until(() => openFds().length <= before.length)
+  })
+
+  test('closed in the middle, it leaves the message to whoever has the socket, and no descriptor here', async () => {
+    const { readFd, writeFd } = pipe()
+    const peeker = new Peeker([false])
+    const kept = duplicateFd(peeker.socket.fd)
+    const sender = openSender(peeker.address)
+    sender.trySend(Buffer.from('a'), { fds: [writeFd] })
+    await until(() => peeker.texts.length === 1)
+    const [fd] = peeker.messages[0]!.fds
+    peeker.socket.close()
+    await until(() => !isOpen(fd!))
+    const next = DatagramSocket.adopt(kept)
+    onTestFinished(() => next.close())
+    const texts: string[] = []
+    next.peek({
+      onMessage: ({ data, fds }) => texts.push(`${data.toString()} ${fds.length}`) > 0,
+      onError: () => {},
+    })
+    await until(() => texts.length === 1)
+    expect(texts).toEqual(['a 1'])
+    closeFd(readFd)
+    closeFd(writeFd)
   })
 
   test('a long one is cut off, and leaves the queue whole', async () => {

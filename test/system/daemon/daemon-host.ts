@@ -1,10 +1,18 @@
 import { expect } from 'vitest'
 import type { Machine } from '../machine/machine.js'
+import { ConnectedSocket } from './connected-socket.js'
+import { Following } from './following.js'
 import { inside } from '../repository.js'
 
 const SOCKETS = '/var/lib/sdbridge-daemon/notify'
 /** As whoever has logged in, and become root. */
-const IN_A_SESSION = ['systemd-run', '--quiet', '--scope', '--slice=user-0.slice', '--']
+const IN_A_SESSION: [string, ...string[]] = [
+  'systemd-run',
+  '--quiet',
+  '--scope',
+  '--slice=user-0.slice',
+  '--',
+]
 const LONGEST_WAIT_MS = 30_000
 
 /** A machine on which `sdbridge daemon` is at work, as `sdbridge daemon install` has made its units. */
@@ -30,9 +38,16 @@ export class DaemonHost {
   }
 
   async sdbridge(...words: string[]): Promise<string> {
-    const [file = '', ...args] = [...IN_A_SESSION, ...this.command, ...words]
+    const [file, ...args] = [...IN_A_SESSION, ...this.command, ...words]
     const { stdout } = await this.machine.run(file, args, { timeoutMs: 60_000 })
     return stdout
+  }
+
+  /** The same where it is to fail; with what it says. */
+  async trySdbridge(...words: string[]): Promise<string> {
+    const [file, ...args] = [...IN_A_SESSION, ...this.command, ...words]
+    const { stdout, stderr } = await this.machine.run(file, args, { allowFailure: true })
+    return stdout + stderr
   }
 
   async writeList(lines: readonly string[]): Promise<void> {
@@ -45,16 +60,27 @@ export class DaemonHost {
     return this.askAs(IN_A_SESSION, request)
   }
 
+  /** The same as another process may try it; with whatever becomes of it. */
+  async tryAs(prefix: readonly string[], request: object): Promise<string> {
+    const [file = '', ...args] = this.#askingWords(prefix, request)
+    const { stdout, stderr } = await this.machine.run(file, args, { allowFailure: true })
+    return stdout + stderr
+  }
+
+  /** The same of a process in the control group of a unit. */
+  async askIn(unit: string, request: object): Promise<string> {
+    return await this.askAs(['sh', '-c', MOVE_IN, 'sh', unit], request)
+  }
+
   async askAs(prefix: readonly string[], request: object): Promise<string> {
-    const words = [
-      ...prefix,
-      this.machine.nodePath,
-      inside('test/system/daemon/ask-daemon.mjs'),
-      JSON.stringify(request),
-    ]
-    const [file = '', ...args] = words
+    const [file = '', ...args] = this.#askingWords(prefix, request)
     const { stdout } = await this.machine.run(file, args)
     return stdout
+  }
+
+  #askingWords(prefix: readonly string[], request: object): string[] {
+    const script = inside('test/system/daemon/ask-daemon.mjs')
+    return [...prefix, this.machine.nodePath, script, JSON.stringify(request)]
   }
 
   /**
@@ -96,6 +122,29 @@ ${settings}`,
     await this.machine.run('python3', ['-c', script, this.socketOf(name), message, ...options])
   }
 
+  /** A container's socket that stays connected, as libsystemd's is not, and Node's is. */
+  async openSocket(name: string): Promise<ConnectedSocket> {
+    const child = this.machine.spawn('python3', ['-u', '-c', CONNECTED, this.socketOf(name)])
+    const socket = new ConnectedSocket(child)
+    await socket.ready()
+    return socket
+  }
+
+  /** `sdbridge events --json` */
+  async follow(): Promise<Following> {
+    const [file, ...args] = [...IN_A_SESSION, ...this.command, 'events', '--json']
+    const following = new Following(this.machine.spawn(file, args))
+    // Whom it refuses is an event: so it is known when the following has begun.
+    await following.waitUntilHeard('"event":"refused"', async () => {
+      await this.ask({ command: 'nonsense' })
+    })
+    return following
+  }
+
+  show(unit: string, ...properties: string[]): Promise<Record<string, string>> {
+    return this.machine.show(unit, ...properties)
+  }
+
   socketOf(name: string): string {
     return `${SOCKETS}/${name}/notify.sock`
   }
@@ -108,10 +157,37 @@ ${settings}`,
       .map((line) => JSON.parse(line) as ListedContainer)
   }
 
+  /** Waits until these are the containers that are bridged. */
+  async waitForList(names: readonly string[]): Promise<void> {
+    // oxlint-disable-next-line vitest/no-standalone-expect
+    await expect
+      .poll(async () => (await this.list()).map(({ name }) => name).toSorted(), {
+        timeout: LONGEST_WAIT_MS,
+      })
+      .toEqual(names)
+  }
+
   waitFor(unit: string, expected: Record<string, string>): Promise<void> {
     return this.machine.waitFor(unit, expected, { timeoutMs: LONGEST_WAIT_MS })
   }
 }
+
+const MOVE_IN = `
+cgroup=$(systemctl show --value --property=ControlGroup "$1")
+shift
+for root in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd; do
+  [ ! -e "$root$cgroup/cgroup.procs" ] || echo $$ >"$root$cgroup/cgroup.procs"
+done
+exec "$@"`
+
+const CONNECTED = `
+import socket, sys
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.connect(sys.argv[1])
+print('connected')
+for line in sys.stdin:
+    s.send(line.rstrip('\\n').encode())
+    print('sent')`
 
 /** A line of `sdbridge ps --json`. */
 export interface ListedContainer {

@@ -1,6 +1,7 @@
 import type { ParsedAssignments } from '@sdbridge/notify/relay'
 import { type DatagramSocket } from '@sdbridge/syscalls'
 import type { ContainerEvent, ContainerStatus } from '../control/control-message.js'
+import type { DescriptorTable } from '../proxy/descriptor-table.js'
 import type { Drop } from '../proxy/drop.js'
 import type { ProxyCounters } from '../proxy/proxy-counters.js'
 import type { ManagerWay } from './manager-way.js'
@@ -19,6 +20,8 @@ export interface BridgedContainerOptions {
   /** Taken over. */
   readonly unitProcess: UnitProcess
   readonly way: ManagerWay
+  /** Of this process, for all containers. */
+  readonly table: DescriptorTable
   readonly onEvent: (event: Omit<ContainerEvent, 'time'>) => void
   /** Its socket fails. */
   readonly onError: (error: Error) => void
@@ -35,14 +38,14 @@ export class BridgedContainer {
   #isEnding = false
 
   constructor(options: BridgedContainerOptions) {
-    const { registration, socket, unitProcess, way, onError, onEvent } = options
+    const { registration, socket, table, unitProcess, way, onError, onEvent } = options
     this.registration = registration
     this.unitProcess = unitProcess
     this.#spoken = new SpokenState(registration.progress)
     this.#before = registration.progress?.counters
     this.#onEvent = onEvent
     this.#relay = new Relay({
-      ...{ socket, way, unitProcess, onError },
+      ...{ socket, table, way, unitProcess, onError },
       storePrefix: registration.hasStore ? STORE_PREFIX : undefined,
       onForwarded: (said) => this.#hear(said),
       onDropped: (drop) => this.#tellDrop(drop),

@@ -6,6 +6,7 @@ import type {
   RegisteredReply,
   RegisterRequest,
 } from '../control/control-message.js'
+import { DescriptorTable } from '../proxy/descriptor-table.js'
 import type { AllowList, Claim } from './allow-list.js'
 import { BridgedContainer } from './bridged-container.js'
 import { bindContainerSocket } from './container-socket-file.js'
@@ -17,6 +18,9 @@ import type { SocketStore } from './socket-store.js'
 import { startTicksOf } from '../run/start-ticks.js'
 import type { UnitFacts } from './unit-facts.js'
 import { UnitProcess } from './unit-process.js'
+
+const WRITE_MS = 500
+const OWN_DESCRIPTORS = 64
 
 export interface ContainersOptions {
   readonly places: Places
@@ -40,7 +44,12 @@ export class Containers {
   readonly #options: ContainersOptions
   readonly #files: RegistrationFiles
   readonly #byName = new Map<string, BridgedContainer>()
+  /** Each has a socket and a pidfd, and the daemon a few of its own. */
+  readonly #table = new DescriptorTable(() => 2 * this.size + OWN_DESCRIPTORS)
   readonly #beingRegistered = new Set<string>()
+  /** What they have said since is not written down yet. */
+  readonly #unwritten = new Set<BridgedContainer>()
+  #timer: NodeJS.Timeout | undefined
   #isClosed = false
 
   constructor(options: ContainersOptions) {
@@ -113,7 +122,7 @@ export class Containers {
    * @param stored What was in the descriptor store, by the paths of the sockets. Taken over.
    */
   async restore(stored: ReadonlyMap<string, StoredSocket>): Promise<void> {
-    const { places, store, tell } = this.#options
+    const { places, removeContainerOf, store, tell } = this.#options
     for (const { storedAs } of stored.values()) store.add(storedAs)
     const left = new Map(stored)
     const registrations = this.#files.read((file, reason) =>
@@ -128,6 +137,7 @@ export class Containers {
       } catch (error) {
         kept?.socket.close()
         this.#forget(registration, kept?.storedAs)
+        if (registration.isRemoved) removeContainerOf(registration.unit)
         tell(
           `the container ${registration.name} is not bridged any more: ${(error as Error).message}`,
         )
@@ -142,9 +152,10 @@ export class Containers {
   /** Ends the bridging, and writes down how far it was; what containers send from now on waits in the kernel. */
   close(): void {
     this.#isClosed = true
+    clearTimeout(this.#timer)
     for (const container of this.#byName.values()) {
       container.close()
-      this.#files.write({ ...container.registration, progress: container.progress })
+      this.#write(container)
     }
     this.#byName.clear()
   }
@@ -202,7 +213,6 @@ export class Containers {
     } catch (error) {
       unitProcess.close()
       if (socket !== kept?.socket) socket?.close()
-      if (registration.isRemoved) this.#options.removeContainerOf(unit)
       throw error
     }
   }
@@ -231,13 +241,31 @@ export class Containers {
   ): BridgedContainer {
     const { onEvent, way } = this.#options
     const container: BridgedContainer = new BridgedContainer({
-      ...{ registration, socket, unitProcess, way, onEvent },
+      ...{ registration, socket, table: this.#table, unitProcess, way },
+      onEvent: (event) => {
+        if (event.event !== 'dropped') this.#writeSoon(container)
+        onEvent(event)
+      },
       onError: (error) => this.#drop(container, `its socket fails: ${error.message}`),
     })
     this.#byName.set(registration.name, container)
     // It may have happened before the container was here.
     if (unitProcess.hasEnded) this.#onUnitEnd(container)
     return container
+  }
+
+  // A payload decides how often something changes, so it is not written each time.
+  #writeSoon(container: BridgedContainer): void {
+    this.#unwritten.add(container)
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      for (const each of this.#unwritten) this.#write(each)
+      this.#unwritten.clear()
+    }, WRITE_MS).unref()
+  }
+
+  #write({ isEnding, progress, registration }: BridgedContainer): void {
+    this.#files.write({ ...registration, ...(isEnding && { isEnding }), progress })
   }
 
   #onUnitEnd(container: BridgedContainer): void {
@@ -250,7 +278,7 @@ export class Containers {
   async #end(container: BridgedContainer, why: string): Promise<void> {
     if (container.isEnding) return
     const draining = container.drain()
-    this.#files.write({ ...container.registration, isEnding: true })
+    this.#write(container)
     await draining
     if (!this.#isClosed && this.#byName.get(container.name) === container)
       this.#drop(container, why)
@@ -259,6 +287,7 @@ export class Containers {
   #drop(container: BridgedContainer, why: string): void {
     const { name, registration } = container
     this.#byName.delete(name)
+    this.#unwritten.delete(container)
     const { forwarded, received } = container.counters
     container.close()
     rmSync(notifySocketOf(name, this.#options.places), { force: true })

@@ -1,11 +1,11 @@
 import type { ParsedAssignments } from '@sdbridge/notify/relay'
 import {
-  closeForeignFds,
   type DatagramSocket,
   type PeekingReceiver,
   type PlainMessages,
   type ReceivedMessage,
 } from '@sdbridge/syscalls'
+import type { DescriptorTable } from '../proxy/descriptor-table.js'
 import type { Drop } from '../proxy/drop.js'
 import { Ledger, type Report } from '../proxy/ledger.js'
 import { PlainNotification } from '../proxy/plain-notification.js'
@@ -20,6 +20,8 @@ export interface RelayOptions {
   /** The container's socket, bound. The relay closes it. */
   readonly socket: DatagramSocket
   readonly way: ManagerWay
+  /** Of this process, for all relays. */
+  readonly table: DescriptorTable
   /** In whose name messages go. Borrowed. */
   readonly unitProcess: UnitProcess
   /** In front of the names of what the container stores; `undefined` if the unit has no store. */
@@ -33,6 +35,9 @@ export interface RelayOptions {
 
 /** Of a message that is longer than what systemd reads, this much is looked at for what can be rescued. */
 const RECEIVE_MAX_BYTES = 64 * 1024
+
+/** While the table of descriptors is too full for a message. */
+const LOOK_AGAIN_MS = 50
 
 /** Read and done with within one call, so that all relays share it. */
 const plain = new PlainNotification()
@@ -58,6 +63,8 @@ export class Relay {
   #inHand: InHand | undefined
   /** The message in the queue has been sent, and is kept there until the service manager has read it. */
   #isUnread = false
+  /** The message in the queue waits for room in the table of descriptors. */
+  #timer: NodeJS.Timeout | undefined
   #isClosed = false
   #whenDrained: (() => void)[] = []
 
@@ -84,7 +91,9 @@ export class Relay {
   }
 
   get counters(): ProxyCounters {
-    return this.#ledger.counters(this.#isBusy ? 1 : 0)
+    const counters = this.#ledger.counters(this.#isBusy ? 1 : 0)
+    // What is in hand is in the queue still, and comes again after a restart.
+    return this.#inHand === undefined ? counters : { ...counters, received: counters.received - 1 }
   }
 
   /** Resolves when all that the container has sent so far is with the service manager, or when this is closed. */
@@ -100,14 +109,14 @@ export class Relay {
   close(): void {
     if (this.#isClosed) return
     this.#isClosed = true
+    clearTimeout(this.#timer)
     this.#options.socket.close()
-    closeForeignFds(this.#inHand?.fds ?? [])
     this.#inHand = undefined
     this.#tellDrained()
   }
 
   get #isBusy(): boolean {
-    return this.#inHand !== undefined || this.#isUnread
+    return this.#inHand !== undefined || this.#isUnread || this.#timer !== undefined
   }
 
   /** What nearly all messages are: they go on as they came. */
@@ -130,28 +139,43 @@ export class Relay {
 
   /** Returns whether it is done with. */
   #take(datagram: ReceivedMessage): boolean {
+    if (this.#isTableTooFull(datagram)) return false
     this.#ledger.received++
-    const fds = new ReceivedFds(datagram.fds)
+    // They are the receiver's, which closes them when the message has left the queue.
+    const fds = new ReceivedFds(datagram.fds, true)
     const report = this.#ledger.reporter(datagram)
     try {
       const reading = readArrival({ datagram, fds, report }, this.#rules)
-      if (reading === 'barrier') return this.#passBarrier(fds.take())
+      if (reading === 'barrier') return this.#passBarrier()
       if (reading === undefined) return true
       return this.#forward({ message: reading, fds: fds.take(), report })
     } catch (error) {
       report('failed', (error as Error).message)
       return true
-    } finally {
-      fds.close()
     }
   }
 
+  // What has not come whole would be closed by the kernel, in this thread, when the message leaves the queue.
+  #isTableTooFull({ controlTruncated, fds }: ReceivedMessage): boolean {
+    if (fds.length === 0 && !controlTruncated) return false
+    if (!this.#options.table.isFilling(fds.length, controlTruncated)) return false
+    // Of many that wait, none is in the way of another.
+    this.#receiver.closeFds()
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined
+      this.#options.table.isFilling(0, true)
+      this.#receiver.resume()
+      this.#tellDrained()
+    }, LOOK_AGAIN_MS)
+    return true
+  }
+
   // The payload's own descriptor does not go to the service manager: see docs/decisions/0017. It is closed when one of ours is.
-  #passBarrier(fds: readonly number[]): boolean {
+  #passBarrier(): boolean {
     this.#ledger.forwarded++
     this.#ledger.barriers++
     this.#options.onForwarded({ barrier: true })
-    return this.#keepUntilRead(fds)
+    return this.#keepUntilRead()
   }
 
   #forward(inHand: InHand): boolean {
@@ -167,7 +191,7 @@ export class Relay {
         this.#ledger.forwarded++
         onForwarded(message.assignments)
         // What the service manager does not keep it closes itself, in its own time: ours are closed after that.
-        return fds.length === 0 || this.#keepUntilRead(fds)
+        return fds.length === 0 || this.#keepUntilRead()
       } else {
         this.#inHand = inHand
         way.onceOpen(() => this.#goOn())
@@ -177,16 +201,14 @@ export class Relay {
       const { code, message: text } = error as NodeJS.ErrnoException
       report(code === 'ESRCH' ? 'unit-ended' : 'send-failed', text)
     }
-    closeForeignFds(fds)
     return true
   }
 
   /** The message stays in the queue meanwhile, and with it the kernel's copies of the descriptors. */
-  #keepUntilRead(fds: readonly number[]): false {
+  #keepUntilRead(): false {
     this.#isUnread = true
     this.#options.way.afterAll(() => {
       this.#isUnread = false
-      closeForeignFds(fds)
       this.#release()
     })
     return false

@@ -14,7 +14,7 @@ import createDebug from 'debug'
 import type { Arrival } from './arrival.js'
 import { BarrierEntry } from './barrier-entry.js'
 import { ContainerSocket } from './container-socket.js'
-import { isTableFilling } from './descriptor-table.js'
+import { DescriptorTable } from './descriptor-table.js'
 import { fitMessage } from './fit-message.js'
 import { HeldDescriptors } from './held-descriptors.js'
 import { Ledger, type Report } from './ledger.js'
@@ -35,6 +35,9 @@ const LOOK_AGAIN_MS = 50
 /** A queue that was full has room again when it is filled to this part. */
 const ROOM_AGAIN = 0.5
 const MOST_HELD_FDS = 512
+
+/** One for all proxies of this process. */
+const table = new DescriptorTable()
 
 /**
  * Receives a container's notifications at a socket of its own, checks and translates them, and passes them to the service manager.
@@ -309,7 +312,7 @@ export class NotifyProxy {
   #regulate(fdCount = 0): void {
     if (this.#closed) return
     this.#isFull = this.#fill >= (this.#isFull ? ROOM_AGAIN : 1)
-    const looksAgain = isTableFilling(fdCount) || this.#arrived.length > 0
+    const looksAgain = table.isFilling(fdCount) || this.#arrived.length > 0
     if (looksAgain) this.#timer ??= setTimeout(() => this.#lookAgain(), LOOK_AGAIN_MS)
     const mayRead = !this.#isFull && !looksAgain
     if (mayRead === this.#socket.paused) {
@@ -329,7 +332,7 @@ export class NotifyProxy {
 
   #lookAgain(): void {
     this.#timer = undefined
-    isTableFilling(0, true)
+    table.isFilling(0, true)
     this.#work()
   }
 

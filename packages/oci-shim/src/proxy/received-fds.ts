@@ -2,10 +2,13 @@ import { closeForeignFds } from '@sdbridge/syscalls'
 
 /** The descriptors that came with one message: each is taken by somebody, or closed. */
 export class ReceivedFds {
+  readonly #isBorrowed: boolean
   #fds: readonly number[]
 
-  constructor(fds: readonly number[]) {
+  /** @param isBorrowed Whoever has received them closes them. */
+  constructor(fds: readonly number[], isBorrowed = false) {
     this.#fds = fds
+    this.#isBorrowed = isBorrowed
   }
 
   get count(): number {
@@ -26,6 +29,7 @@ export class ReceivedFds {
 
   /** Closes what nobody took, without waiting for what a payload may have made slow to close. */
   close(): void {
-    closeForeignFds(this.take())
+    const fds = this.take()
+    if (!this.#isBorrowed) closeForeignFds(fds)
   }
 }
