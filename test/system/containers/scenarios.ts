@@ -98,6 +98,7 @@ export const SCENARIOS = {
     ),
   },
   hostile: { title: 'a payload that means harm: the bridge, the manager and the neighbours go on' },
+  daemon: { title: 'containers of `sdbridge run --daemon`: no process of ours in their units' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 

@@ -8,7 +8,7 @@ import { readHostEnvironment } from '../run/host-environment.js'
 import { unitIdentity } from '../run/unit-identity.js'
 import { BridgeError } from '../run/bridge-error.js'
 import { type AllowList, readAllowList } from './allow-list.js'
-import { type Caller, callerOf } from './caller.js'
+import { type Caller, callerOf, groupOfCaller } from './caller.js'
 import { checkPrivileges } from './check-privileges.js'
 import { Containers } from './containers.js'
 import { ControlServer } from './control-server.js'
@@ -110,6 +110,7 @@ export async function runDaemon(): Promise<void> {
       deposits = new DescriptorDeposits({
         fd: sockets.descriptors,
         judge: callerOf,
+        groupOf: groupOfCaller,
         unitOf: (name) => containers.unitOf(name),
         onRefused,
       })

@@ -10,7 +10,6 @@ import {
 import { BrokerServer, type Conversation } from '../broker/broker-server.js'
 import { isSameId } from '../broker/same-id.js'
 import { sendDescriptors } from '../broker/send-descriptors.js'
-import { cgroupsOf, unitOfCgroup } from '../cgroups/process-cgroups.js'
 import type { Caller } from './caller.js'
 
 export interface DescriptorDepositsOptions {
@@ -18,6 +17,8 @@ export interface DescriptorDepositsOptions {
   readonly fd: number
   /** Judges who is there. @throws Error that says why it may not ask. */
   readonly judge: (connection: Connection) => Caller
+  /** The control group of a caller's unit. */
+  readonly groupOf: (caller: Caller) => string | undefined
   /** The unit of a container that is bridged; `undefined` if there is no such container, or it has ended. */
   readonly unitOf: (name: string) => string | undefined
   /** Somebody was refused. */
@@ -95,7 +96,9 @@ export class DescriptorDeposits {
         if (!('deposit' in said)) return this.#answer(connection, said)
         this.#checkDeposit(said, caller, fds.length)
         if (fds.length < said.names.length) return false
-        this.#keep(said, ruleOf(said, caller), fds.splice(0))
+        const { engineUnits } = said
+        const rule = { unitCgroup: this.#options.groupOf(caller), engineUnits }
+        this.#keep(said, rule, fds.splice(0))
         connection.trySend(encode({ version: 1, kept: said.names.length }))
         return true
       },
@@ -139,12 +142,4 @@ function takeDescriptors(messages: readonly ReceivedMessage[], fds: number[]): v
   for (const message of messages) fds.push(...message.fds)
   if (messages.some(({ controlTruncated }) => controlTruncated))
     throw new Error('descriptors were lost: raise LimitNOFILE= of sdbridge.service')
-}
-
-/** Who may ask: the unit itself, and the engines that it names. */
-function ruleOf({ engineUnits }: Deposit, { pid, unit }: Caller): AskerRule {
-  const found = cgroupsOf(String(pid)).map((each) => unitOfCgroup(each))
-  // Should its number mean another process by now, that is one of another unit.
-  const own = found.find((each) => each?.user === undefined && each?.unit === unit)
-  return { unitCgroup: own?.cgroup, engineUnits }
 }

@@ -27,6 +27,12 @@ export function daemonPlaces(identity: UnitIdentity, places: Places = PLACES): C
 
 /** @throws BridgeError for what is in no unit of the system's: the daemon speaks for those alone. */
 export function checkUnit({ manager, unit }: UnitIdentity): void {
+  const uid = process.geteuid!()
+  if (uid !== 0)
+    throw new BridgeError(
+      'ERR_BRIDGE_USAGE',
+      `--daemon: expected to be root, whom alone the daemon hears, found user ${uid}: leave it, or User= of the unit, out`,
+    )
   if (unit !== undefined && manager === 'system') return
   const found = unit === undefined ? 'none' : `${unit} of a user's`
   throw new BridgeError(

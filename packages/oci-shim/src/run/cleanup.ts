@@ -10,7 +10,7 @@ import {
   directoriesIn,
   fileNameOf,
   PrivateDirectory,
-  sharedDirectory,
+  SYSTEM_DIRECTORY,
 } from './private-directory.js'
 import type { CleanupOptions } from './run-options.js'
 import { isByHand, unitIdentity } from './unit-identity.js'
@@ -36,7 +36,7 @@ export async function cleanup(options: CleanupOptions = {}): Promise<number> {
       return 0
     }
     // sdbridge run --daemon has its directory where all units have theirs, whatever the unit says.
-    const bases = process.geteuid!() === 0 ? [base, sharedDirectory()] : [base]
+    const bases = process.geteuid!() === 0 ? [base, SYSTEM_DIRECTORY] : [base]
     const directories = [...new Set(bases)].map(
       (each) => new PrivateDirectory(join(each, fileNameOf(id))),
     )

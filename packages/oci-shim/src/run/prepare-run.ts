@@ -12,7 +12,12 @@ import { type ContainerSockets, takeSockets } from './container-sockets.js'
 import { type HostEnvironment, readHostEnvironment } from './host-environment.js'
 import { keepDescriptors } from './keep-descriptors.js'
 import { checkSockets } from './operator-notes.js'
-import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
+import {
+  baseDirectory,
+  fileNameOf,
+  PrivateDirectory,
+  SYSTEM_DIRECTORY,
+} from './private-directory.js'
 import type { RunOptions } from './run-options.js'
 import { type StartConditions, startConditions } from './start-conditions.js'
 import { cgroupForContainer } from './unit-cgroup.js'
@@ -74,7 +79,7 @@ export async function prepareRun(
   else if (options.offerSockets) refuseOffer(command)
   const door = command && report && descriptorDoor(command, report)
   // Whoever cleans up for another bridge knows nothing of the unit's RuntimeDirectory=.
-  const base = baseDirectory(others === undefined ? host.runtimeDirectory : undefined)
+  const base = others === undefined ? baseDirectory(host.runtimeDirectory) : SYSTEM_DIRECTORY
   const path = join(base, fileNameOf(identity.id))
   const storeLimit = isStoreless(options, command) ? 0 : storeLimitOf(options, host, settings)
   // What is only shown, and what is started another time, is meant for a unit.

@@ -170,9 +170,12 @@ export function baseDirectory(runtimeDirectory: string | undefined): string {
   return runtimeDirectory ?? sharedDirectory()
 }
 
+/** Root's. */
+export const SYSTEM_DIRECTORY = '/run/sdbridge'
+
 /** It outlives units. */
 export function sharedDirectory(): string {
-  if (process.geteuid!() === 0) return '/run/sdbridge'
+  if (process.geteuid!() === 0) return SYSTEM_DIRECTORY
   const { XDG_RUNTIME_DIR } = process.env
   if (XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR.startsWith('/')) {
     return join(XDG_RUNTIME_DIR, 'sdbridge')
@@ -192,7 +195,8 @@ export function isServed(path: string): boolean {
     probe.connect({ family: 'unix', path })
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'
+    // It may also have been removed in between.
+    return !['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code!)
   } finally {
     probe.close()
   }
