@@ -1,6 +1,6 @@
 // Bundles what `tsc -b` has made of the `sdbridge` command into few files, dist/command, which bin/sdbridge.js runs. Decision 0019 tells why.
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { rolldown } from 'rolldown'
 
@@ -23,7 +23,16 @@ const withoutColours = {
   load: (id) => (id === '\0supports-color' ? 'export {}' : undefined),
 }
 
+/** Of what several subcommands need, what each of them loads. */
+const COMMON = new Set([
+  ...['cli/parse-words', 'cli/succeed', 'cli/usage-error', 'cli/container-directory'],
+  ...['cli/absolute-path', 'cli/failure-policy', 'control/container-name', 'daemon/places'],
+  ...['engines/labels', 'injection/annotated-unit', 'run/bridge-error', 'run/operator-log'],
+  ...['runtime/json-values', 'cli/subcommands'],
+])
+
 const { output } = await bundle()
+output.push(...(await bundleHook()).output)
 for (const name of ['run.js', 'daemon.js']) checkThatIsWhole(output, name)
 mkdirSync(temporary)
 for (const chunk of output) writeFileSync(join(temporary, chunk.fileName), textOf(chunk))
@@ -45,13 +54,46 @@ async function bundle() {
   return await build.generate({
     entryFileNames: '[name].js',
     chunkFileNames: '[name].js',
-    // What several subcommands need is in one file.
-    codeSplitting: { groups: [{ name: 'shared', minShareCount: 2 }] },
+    // What several subcommands need is in one file; but for the little that a hook needs, which is started with each container.
+    codeSplitting: {
+      groups: [
+        { name: 'control', test: /dist\/control\/call-daemon\.js$/, priority: 2 },
+        { name: 'common', test: inCommon, priority: 3 },
+        { name: 'shared', minShareCount: 2 },
+      ],
+    },
     // Names and lines stay, for stack traces; the comments are in src.
     minify: false,
     minifyInternalExports: false,
     comments: false,
   })
+}
+
+/** The hooks that each container is started with: one file, in the older format of modules, which is loaded faster. */
+async function bundleHook() {
+  const build = await rolldown({
+    input: { hook: join(here, 'dist/hooks/main.js') },
+    platform: 'node',
+    treeshake: { moduleSideEffects: false },
+    // What it needs only when it fails, or is called in another way, it takes from the others.
+    external: (id) => /(?:tell-caller|cli\/main)\.js$/.test(id),
+    onLog: (level, log) => {
+      throw new Error(`${level}: ${log.message}`)
+    },
+  })
+  return await build.generate({
+    format: 'cjs',
+    entryFileNames: '[name].cjs',
+    paths: (id) =>
+      id.replace(/^.*\/(?=tell-caller\.js$)/, './').replace(/^.*\/main\.js$/, './sdbridge.js'),
+    minify: false,
+    comments: false,
+  })
+}
+
+/** @param {string} id */
+function inCommon(id) {
+  return COMMON.has(relative(join(here, 'dist'), id).replace(/\.js$/, ''))
 }
 
 /**

@@ -23,6 +23,7 @@ const BUNDLED = {
     ...['install-daemon.js', 'ps-command.js', 'print-containers.js', 'events-command.js'],
     ...['print-events.js', 'rolldown-runtime.js'],
     ...['hook-command.js', 'install-hook.js', 'run-precreate.js', 'help-command.js'],
+    ...['run-lifecycle-hook.js', 'hook.cjs', 'tell-caller.js', 'common.js', 'control.js'],
   ],
 }
 const LICENSE = /^MIT License\n\nCopyright/

@@ -12,6 +12,7 @@ import { expectNothingLeft, type Inventory, takeInventory } from './containers/l
 import { addSystemdImage } from './containers/systemd-payload.js'
 import { KNOWS_LAUNCHER, writeLauncher } from './containers/runtime-launcher.js'
 import { UserManager } from './containers/user-manager.js'
+import { DaemonHost } from './daemon/daemon-host.js'
 import { installContainerExample, installSdbridge } from './install-container-example.js'
 import { Machine } from './machine/machine.js'
 import { describeOnEachSystemd } from './machines.js'
@@ -31,6 +32,34 @@ describeOnEachSystemd('examples/container-runc, its files as they are', (machine
     expect(stdout).toBe('Hello from process 1, user 65534\n')
     await machine().waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
     await expectToBeReloadedAndStopped(machine(), 'web.service')
+    await machine().systemctl('stop', 'web.socket')
+    const { stdout: containers } = await machine().run('runc', ['list', '--quiet'])
+    expect(containers).toBe('')
+  })
+})
+
+describeOnEachSystemd('examples/runc-hooks, its files as they are', (machine) => {
+  beforeAll(() => installSdbridge(machine()))
+
+  test('is bridged by the daemon, which may be restarted, and leaves nothing', async () => {
+    const daemon = await DaemonHost.install(machine(), ['web.service'])
+    for (const file of ['web.socket', 'web.service']) {
+      const { name, text } = unitOfExample('runc-hooks', file)
+      await machine().writeUnit(name, text)
+    }
+    await machine().run('sh', [
+      ...['-c', 'PATH=$(dirname "$1"):$PATH "$2" /srv/web', 'sh'],
+      ...[machine().nodePath, inside('examples/runc-hooks/make-bundle.sh')],
+    ])
+    await machine().systemctl('start', 'web.socket')
+    const get = async (): Promise<string> =>
+      (await machine().run(machine().nodePath, [GET, 'http://127.0.0.1:8080/'])).stdout
+    expect(await get()).toBe('Hello from process 1, user 65534\n')
+    await machine().waitFor('web.service', { ActiveState: 'active', SubState: 'running' })
+    expect(await daemon.list()).toMatchObject([{ name: 'web.service', state: 'ready' }])
+    await machine().systemctl('restart', 'sdbridge')
+    await expectToBeReloadedAndStopped(machine(), 'web.service')
+    await daemon.waitForList([])
     await machine().systemctl('stop', 'web.socket')
     const { stdout: containers } = await machine().run('runc', ['list', '--quiet'])
     expect(containers).toBe('')
@@ -224,6 +253,57 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
       expect(await user.run('podman', 'ps', '--all', '--quiet')).toBe('')
       await user.end()
     })
+  })
+
+  describe('docs/guide/many-containers.md', { timeout: LONGEST_TEST_MS }, () => {
+    const page = 'many-containers.md'
+    const unit = (having: string): CopiedUnit => unitOfPage(page, having)
+    const HOOKS = '/usr/share/containers/oci/hooks.d'
+    let daemon: DaemonHost
+
+    beforeAll(async () => {
+      for (const name of ['queue', 'shop'])
+        await host.importImage(`registry.example/${name}:1`, 'payload', [
+          'CMD ["/payload/c-service"]',
+        ])
+      daemon = await DaemonHost.install(machine, ['web.service', 'queue.service', 'shop.service'])
+      await machine.run('mkdir', ['-p', HOOKS])
+      await daemon.sdbridge('hook', 'install')
+    }, LONGEST_TEST_MS)
+
+    afterAll(async () => {
+      await daemon.sdbridge('hook', 'uninstall')
+      await machine.systemctl('stop', 'sdbridge*.socket', 'sdbridge.service')
+      await daemon.sdbridge('daemon', 'uninstall')
+    })
+
+    const expectService = async ({ name, text }: CopiedUnit, watched: string): Promise<void> => {
+      await install({ name, text })
+      await start(machine, name)
+      expect(await machine.show(name, 'ActiveState', 'StatusText')).toEqual({
+        ActiveState: 'active',
+        StatusText: 'written in C',
+      })
+      const output = watched === '' ? '' : `watchdog ${watched} us`
+      await expect.poll(() => machine.output(name)).toContain(output)
+      expect(await daemon.list()).toMatchObject([{ unit: name, state: 'ready' }])
+      await machine.systemctl('restart', 'sdbridge')
+      await machine.systemctl('stop', name)
+      expect(await machine.show(name, 'ActiveState', 'Result')).toEqual({
+        ActiveState: 'inactive',
+        Result: 'success',
+      })
+      await daemon.waitForList([])
+    }
+
+    test('runc, by the hooks of its bundle', async () => {
+      await makeBundle('runc')
+      await expectService(unit('runc run'), '1 of 30000000')
+    })
+
+    test('podman, by its hooks directory', () => expectService(unit('podman run'), ''))
+
+    test('docker, by sdbridge run --daemon', () => expectService(unit('docker run'), ''))
   })
 
   describe('docs/guide/quadlet.md', { timeout: LONGEST_TEST_MS }, () => {

@@ -5,6 +5,7 @@ import type { ContainerHost } from './containers/container-host.js'
 import type { EngineName } from './containers/container.js'
 import { describeContainers } from './containers/describe-containers.js'
 import { engineCommand, imageCommand } from './containers/engine-command.js'
+import { LOG_SERVICE } from './containers/log-service.js'
 
 const HOOKS = '/usr/share/containers/oci/hooks.d'
 
@@ -145,20 +146,6 @@ ExecStart=${host.sdbridge.join(' ')} run -- /bin/sh -c "exec env --unset=NOTIFY_
   },
   { prepare: async ({ machine }) => void (await machine.run('mkdir', ['-p', '/run/cdi', HOOKS])) },
 )
-
-/** Takes what is sent to the system's log, as journald does. */
-const LOG_SERVICE = `[Service]
-Type=notify
-NotifyAccess=all
-ExecStart=python3 -c "\\
-import os, socket; \\
-log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); \\
-log.bind('/dev/log'); \\
-os.system('systemd-notify --ready'); \\
-print(log.recv(4096).decode(), flush=True)"
-ExecStopPost=rm /dev/log
-RemainAfterExit=yes
-`
 
 interface CdiSpec {
   cdiVersion: string

@@ -31,6 +31,7 @@ describe('sdbridge as it is published, in few files (pnpm build)', () => {
   test('run loads what it needs, all of it from there', () => {
     expect(loadedBy(['run', '--print', '--', 'true'])).toEqual([
       'bin/sdbridge.js',
+      'dist/command/common.js',
       'dist/command/run-command.js',
       'dist/command/run.js',
       'dist/command/sdbridge.js',

@@ -9,12 +9,13 @@ import {
   setFileLimit,
 } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { isRoot } from '../../../test/support/real-program.js'
+import { isRoot, PYTHON } from '../../../test/support/real-program.js'
 import { AllowList } from '../src/daemon/allow-list.js'
 import { notifySocketOf } from '../src/daemon/places.js'
 import { DaemonBench, MainProcess } from './daemon/daemon-bench.js'
 import { until } from './proxy/bench.js'
 import { openFds, untilOpen } from './proxy/open-fds.js'
+import { program, Program } from './proxy/program.js'
 import { RawManager } from './proxy/raw-manager.js'
 
 // Nobody else may speak in another process' name.
@@ -182,6 +183,36 @@ describe.skipIf(!isRoot())('containers of the daemon', () => {
     closeFd(readFd)
     closeFd(writeFd)
   })
+
+  test.each(['BARRIER=1', 'STATUS=x', 'FDSTORE=1', 'nonsense'])(
+    'a descriptor whose close blocks for minutes stops nothing: %s',
+    async (message) => {
+      const manager = new RawManager()
+      const bench = new DaemonBench(manager.path)
+      const payload = await bench.register('web', new MainProcess().facts())
+      // It holds up what follows until the peer has closed its own: only the last close is slow.
+      const gate = pipe()
+      await payload.send('BARRIER=1', [gate.writeFd])
+      closeFd(gate.readFd)
+      closeFd(gate.writeFd)
+      const peer = new Program(
+        PYTHON,
+        program('linger-barrier.py'),
+        notifySocketOf('web', bench.places),
+        message,
+      )
+      await peer.says('sent')
+      // The manager acknowledges, and nobody reads what the close waits for.
+      const acknowledging = setInterval(() => {
+        for (const { fds } of manager.messages) closeForeignFds(fds.splice(0))
+      }, 1)
+      for (let errno = 1; errno <= 20; errno++) await payload.send(`ERRNO=${errno}`)
+      await until(() => manager.texts.includes('ERRNO=20'))
+      clearInterval(acknowledging)
+      peer.tell()
+      await peer.says('end')
+    },
+  )
 
   test('a unit without a store is spared the descriptors', async () => {
     const manager = new RawManager()

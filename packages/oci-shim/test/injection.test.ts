@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
@@ -108,7 +108,9 @@ describe('sdbridge hook install', () => {
       stages: string[]
     }
     expect(hook.stages).toEqual(['precreate'])
-    expect(hook.when.annotations).toEqual({ [String.raw`^io\.sdbridge\.unit$`]: '.' })
+    expect(hook.when.annotations).toEqual({
+      [String.raw`^(?:io\.sdbridge\.unit|io\.sdbridge\.daemon)$`]: '.',
+    })
     // It runs as it is written.
     const { path, args } = hook.hook
     const run = spawnSync(path, args.slice(1), { input: '{}', encoding: 'utf8', env: {} })
@@ -116,12 +118,60 @@ describe('sdbridge hook install', () => {
 
     const again = sdbridge(['hook', 'install', '--directory', directory])
     expect(again.stdout).toContain(`${file} is as it should be\n`)
-    expect(sdbridge(['hook', 'uninstall', '--directory', directory]).stdout).toBe(
+    expect(sdbridge(['hook', 'uninstall', '--directory', directory]).stdout).toContain(
       `removed ${file}\n`,
     )
+    expect(readdirSync(directory)).toEqual([])
     expect(sdbridge(['hook', 'uninstall', '--directory', directory]).stdout).toBe(
       'there is nothing to remove\n',
     )
+  })
+
+  test.each(['createRuntime', 'poststop'])('%s: for podman and CRI-O', (stage) => {
+    const directory = temporaryDirectory()
+    const name = stage === 'createRuntime' ? 'create-runtime' : stage
+    const file = join(directory, `sdbridge-${name}.json`)
+    sdbridge(['hook', 'install', '--directory', directory, '--on-failure', 'ignore'])
+    const hook = JSON.parse(readFileSync(file, 'utf8')) as HookFile
+    expect(hook).toMatchObject({
+      version: '1.0.0',
+      when: { annotations: { [String.raw`^io\.sdbridge\.daemon$`]: '.' } },
+      stages: [stage],
+    })
+    // Engines drop an empty environment, and then hand on their own.
+    expect(hook.hook.env).not.toEqual([])
+    // It runs as it is written: none of the daemon's business.
+    const { path, args } = hook.hook
+    const input = JSON.stringify({ id: 'x', bundle: directory })
+    writeFileSync(join(directory, 'config.json'), '{}')
+    const run = spawnSync(path, args.slice(1), { input, encoding: 'utf8', env: {} })
+    expect(run).toMatchObject({ stdout: '', stderr: '', status: 0 })
+    expect(args.includes('--on-failure=ignore')).toBe(stage === 'createRuntime')
+
+    // Installed anew, it is as it is said then.
+    sdbridge(['hook', 'install', '--directory', directory])
+    expect(readFileSync(file, 'utf8')).not.toContain('ignore')
+  })
+
+  test('--no-precreate leaves out, and takes away, what CRI-O does not start with', () => {
+    const directory = temporaryDirectory()
+    const files = ['sdbridge-create-runtime.json', 'sdbridge-poststop.json']
+    for (const option of [[], ['--no-precreate'], ['--no-precreate']]) {
+      const { status } = sdbridge(['hook', 'install', '--directory', directory, ...option])
+      expect(status).toBe(0)
+    }
+    expect(readdirSync(directory).toSorted()).toEqual(files)
+  })
+
+  test('where there is a CRI-O, its directory gets no precreate', () => {
+    const bin = temporaryDirectory()
+    writeFileSync(join(bin, 'crio'), '', { mode: 0o755 })
+    const env = { PATH: `${bin}:/usr/bin` }
+    const { stdout, stderr, status } = sdbridge(['hook', 'install', '--dry-run'], '', env)
+    expect({ stdout, status }).toEqual({ stdout: '', status: 125 })
+    expect(stderr).toContain('add --no-precreate')
+    const words = ['hook', 'install', '--dry-run', '--no-precreate']
+    expect(sdbridge(words, '', env).stdout).not.toContain('precreate')
   })
 
   test('what is not ours stays', () => {
@@ -135,3 +185,7 @@ describe('sdbridge hook install', () => {
     }
   })
 })
+
+interface HookFile {
+  hook: { path: string; args: string[]; env?: string[] }
+}

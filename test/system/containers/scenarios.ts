@@ -97,6 +97,10 @@ export const SCENARIOS = {
       (['runc', 'crun', 'runc on host'] as const).map((place) => [place, NO_ENGINE]),
     ),
   },
+  hooks: {
+    title: 'containers that the daemon bridges, of which it hears by hooks',
+    except: { docker: 'it reads no hooks' },
+  },
   hostile: { title: 'a payload that means harm: the bridge, the manager and the neighbours go on' },
   daemon: { title: 'containers of `sdbridge run --daemon`: no process of ours in their units' },
   refusals: { title: 'what cannot work is refused in one line' },

@@ -24,7 +24,6 @@ export class DaemonHost {
     await host.sdbridge('daemon', 'install')
     await host.writeList(units)
     await machine.systemctl('daemon-reload')
-    await machine.systemctl('start', 'sdbridge.socket')
     await machine.systemctl('start', 'sdbridge.service')
     return host
   }
@@ -87,9 +86,11 @@ export class DaemonHost {
    * Writes a unit whose main process registers a container with this name, and stays.
    *
    * @param settings For the section `[Service]`.
+   * @param more What else it asks for.
    */
-  async writeService(name: string, settings = ''): Promise<void> {
-    const request = { command: 'register', name, container: { id: `id-${name}`, engine: 'runc' } }
+  async writeService(name: string, settings = '', more: object = {}): Promise<void> {
+    const container = { id: `id-${name}`, engine: 'runc' }
+    const request = { command: 'register', name, container, ...more }
     const words = [
       this.machine.nodePath,
       inside('test/system/daemon/ask-daemon.mjs'),
@@ -193,6 +194,8 @@ for line in sys.stdin:
 export interface ListedContainer {
   name: string
   unit: string
+  mainPid: number
+  container: { id: string; engine: string }
   state: string
   status?: string
   forwarded: number

@@ -1,5 +1,5 @@
 import { containerDirectoryOf, DEFAULT_CONTAINER_DIRECTORY } from './container-directory.js'
-import { absolutePath } from './install-words.js'
+import { absolutePath } from './absolute-path.js'
 import { parseWords } from './parse-words.js'
 import { succeed } from './succeed.js'
 import { unitNameOf } from './unit-name.js'

@@ -13,7 +13,7 @@ watchdog, reloads, sockets and stored descriptors.
   doctor   say what is wrong with a unit, its engine or this host, and what to do
   runtime  hand the unit's sockets to docker's containers: install, uninstall
   cdi      write a file by which containers of another command notify for a unit
-  hook     the same by a hook of podman's: install, uninstall
+  hook     the same by hooks of podman's and CRI-O's: install, uninstall
   prepare  the same for a bundle of runc or crun
   daemon   bridge all registered containers of this host in one process: install, uninstall
   ps       list the containers that the daemon bridges

@@ -1,5 +1,5 @@
-import { posix } from 'node:path'
 import { ENGINES, type UninstallOptions } from '../install/install-options.js'
+import { absolutePath } from './absolute-path.js'
 import { UsageError } from './usage-error.js'
 
 /** What `install` and `uninstall` have in common. */
@@ -41,17 +41,6 @@ export function installOptionsOf(
     },
     isDryRun: values['dry-run'] === true,
   }
-}
-
-/** Engines read their files, and start launchers, in directories of their own. @throws UsageError */
-export function absolutePath(
-  option: string,
-  value: string | boolean | undefined,
-): string | undefined {
-  if (value === undefined) return undefined
-  const path = posix.normalize(String(value)).replace(/(?<=.)\/$/, '')
-  if (path.startsWith('/')) return path
-  throw new UsageError(`--${option} must be an absolute path, not '${value}'`)
 }
 
 function fileOf(values: Values, engine: (typeof ENGINES)[number]): string | undefined {

@@ -1,4 +1,5 @@
-import { absolutePath, INSTALL_OPTIONS, installOptionsOf } from './install-words.js'
+import { absolutePath } from './absolute-path.js'
+import { INSTALL_OPTIONS, installOptionsOf } from './install-words.js'
 import { parseWords } from './parse-words.js'
 import { succeed } from './succeed.js'
 

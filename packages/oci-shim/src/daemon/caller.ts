@@ -68,8 +68,8 @@ function placeOf(cgroup: string): Place | undefined {
   return ENGINE_UNITS.includes(found.unit) ? 'host' : { unit: found.unit }
 }
 
-/** Of a unit's own processes: its commands beside the main one, where it has groups below it; what makes room for a container; podman's monitor. */
-const OWN_GROUPS = new Set(['', '/.control', '/sdbridge', '/supervisor'])
+/** Of a unit's own processes: its commands beside the main one, where it has groups below it; what makes room for a container; podman and its monitor (--cgroups=split). */
+const OWN_GROUPS = new Set(['', '/.control', '/sdbridge', '/runtime', '/supervisor'])
 /** The monitors from which podman and CRI-O start their runtimes. */
 const MONITORS = /^\/(?:[^/]+\.slice\/)*(?:libpod|crio)-conmon-[\da-f]+\.scope$/
 /** Sessions, in which somebody has become root; rootless containers, which can be there, too, have a user namespace of their own. */

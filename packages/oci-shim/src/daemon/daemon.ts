@@ -114,7 +114,8 @@ export async function runDaemon(): Promise<void> {
         unitOf: (name) => containers.unitOf(name),
         onRefused,
       })
-      metrics = createMetricsServer(() => containers.list()).listen({ fd: sockets.metrics })
+      if (sockets.metrics !== undefined)
+        metrics = createMetricsServer(() => containers.list()).listen({ fd: sockets.metrics })
       if (allowList.size === 0)
         tell(
           `${PLACES.allowList} names no unit, so that no container will be bridged: see sdbridge daemon --help`,

@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import { fileNameOf } from '../run/private-directory.js'
 
 /** Where things of the daemon's are. Each has one place on a host: hooks and containers' configurations name it. */
 export interface Places {
@@ -9,6 +8,8 @@ export interface Places {
   readonly runtime: string
   /** The units that may be spoken for. */
   readonly allowList: string
+  /** Where Prometheus' text is served: not among what is root's alone, so that an exporter may be let in. */
+  readonly metrics: string
 }
 
 /** Those of this host. `StateDirectory=` and `RuntimeDirectory=` of the daemon's unit say the same. */
@@ -16,11 +17,16 @@ export const PLACES: Places = {
   notifyBase: '/var/lib/sdbridge-daemon/notify',
   runtime: '/run/sdbridge-daemon',
   allowList: '/etc/sdbridge/units',
+  metrics: '/run/sdbridge-metrics.sock',
 }
 
-/** The directory that a container sees. Its socket's path must fit into an address, by which it is known again. */
+/**
+ * The directory that a container sees. Its socket's path must fit into an address, by which it is known again.
+ *
+ * @param name As `isContainerName()` has it.
+ */
 export function notifyDirectoryOf(name: string, { notifyBase }: Places = PLACES): string {
-  return join(notifyBase, fileNameOf(name))
+  return join(notifyBase, name)
 }
 
 export function notifySocketOf(name: string, places: Places = PLACES): string {
@@ -35,9 +41,4 @@ export function controlSocketOf({ runtime }: Places = PLACES): string {
 /** Where runtimes ask for descriptors. */
 export function descriptorSocketOf({ runtime }: Places = PLACES): string {
   return join(runtime, 'descriptors.sock')
-}
-
-/** Where Prometheus' text is served. */
-export function metricsSocketOf({ runtime }: Places = PLACES): string {
-  return join(runtime, 'metrics.sock')
 }

@@ -61,8 +61,8 @@ export class Relay {
   readonly #ledger: Ledger
   readonly #receiver: PeekingReceiver
   #inHand: InHand | undefined
-  /** The message in the queue has been sent, and is kept there until the service manager has read it. */
-  #isUnread = false
+  /** What is kept in the queue until the service manager has read it, or all that was sent before: it has been sent, or is a barrier. */
+  #unread: 'sent' | 'barrier' | undefined
   /** The message in the queue waits for room in the table of descriptors. */
   #timer: NodeJS.Timeout | undefined
   #isClosed = false
@@ -93,7 +93,7 @@ export class Relay {
   get counters(): ProxyCounters {
     const counters = this.#ledger.counters(this.#isBusy ? 1 : 0)
     // What is in hand is in the queue still, and comes again after a restart.
-    return this.#inHand === undefined ? counters : { ...counters, received: counters.received - 1 }
+    return this.#isInHand ? { ...counters, received: counters.received - 1 } : counters
   }
 
   /** Resolves when all that the container has sent so far is with the service manager, or when this is closed. */
@@ -110,13 +110,21 @@ export class Relay {
     if (this.#isClosed) return
     this.#isClosed = true
     clearTimeout(this.#timer)
+    // Whoever has the socket next is not to send it again; but it is to answer a barrier.
+    if (this.#unread === 'sent') this.#receiver.release()
+    else if (this.#isInHand) this.#ledger.received--
     this.#options.socket.close()
-    this.#inHand = undefined
+    this.#inHand = this.#unread = undefined
     this.#tellDrained()
   }
 
   get #isBusy(): boolean {
-    return this.#inHand !== undefined || this.#isUnread || this.#timer !== undefined
+    return this.#isInHand || this.#unread === 'sent' || this.#timer !== undefined
+  }
+
+  /** Counted, and to come again if this ends now. */
+  get #isInHand(): boolean {
+    return this.#inHand !== undefined || this.#unread === 'barrier'
   }
 
   /** What nearly all messages are: they go on as they came. */
@@ -172,10 +180,11 @@ export class Relay {
 
   // The payload's own descriptor does not go to the service manager: see docs/decisions/0017. It is closed when one of ours is.
   #passBarrier(): boolean {
-    this.#ledger.forwarded++
-    this.#ledger.barriers++
-    this.#options.onForwarded({ barrier: true })
-    return this.#keepUntilRead()
+    return this.#keepUntilRead('barrier', () => {
+      this.#ledger.forwarded++
+      this.#ledger.barriers++
+      this.#options.onForwarded({ barrier: true })
+    })
   }
 
   #forward(inHand: InHand): boolean {
@@ -191,7 +200,7 @@ export class Relay {
         this.#ledger.forwarded++
         onForwarded(message.assignments)
         // What the service manager does not keep it closes itself, in its own time: ours are closed after that.
-        return fds.length === 0 || this.#keepUntilRead()
+        return fds.length === 0 || this.#keepUntilRead('sent')
       } else {
         this.#inHand = inHand
         way.onceOpen(() => this.#goOn())
@@ -205,10 +214,12 @@ export class Relay {
   }
 
   /** The message stays in the queue meanwhile, and with it the kernel's copies of the descriptors. */
-  #keepUntilRead(): false {
-    this.#isUnread = true
+  #keepUntilRead(what: 'sent' | 'barrier', onRead?: () => void): false {
+    this.#unread = what
     this.#options.way.afterAll(() => {
-      this.#isUnread = false
+      if (this.#isClosed) return
+      this.#unread = undefined
+      onRead?.()
       this.#release()
     })
     return false

@@ -5,23 +5,34 @@ import { BridgeError } from '../run/bridge-error.js'
 import { configFileOf } from '../runtime/bundle.js'
 import { type JsonObject, parseExactJson } from '../runtime/exact-json.js'
 import { isObject } from '../runtime/json-values.js'
-import { preparedConfig, unpreparedConfig } from './prepared-config.js'
+import { DAEMON_ANNOTATION } from '../engines/labels.js'
+import type { FailurePolicy } from '../hooks/run-lifecycle-hook.js'
+import { type DaemonNames, daemonNotification, makeMountSource } from './daemon-notification.js'
+import { LIFECYCLE_STAGES, lifecycleHook } from './lifecycle-hooks.js'
+import { type DaemonEdit, preparedConfig, unpreparedConfig } from './prepared-config.js'
 import { unitNotification } from './unit-notification.js'
 
 export interface PrepareOptions {
   /** The directory with `config.json`. */
   readonly bundle: string
-  /** `web.service`, or `web`; `undefined` to undo it. */
-  readonly unit: string | undefined
+  /** `web.service`, or `web`, whose `sdbridge run` is to bridge it; or what the daemon is to know; `undefined` to undo it. */
+  readonly target: string | DaemonTarget | undefined
   readonly containerDirectory: string
   /** Prints what would be changed, and changes nothing. */
   readonly isDryRun: boolean
 }
 
+/** How the daemon hears of the container. */
+export interface DaemonTarget extends DaemonNames {
+  readonly onFailure: FailurePolicy
+}
+
+type Edit = (config: JsonObject) => JsonObject
+
 /** `sdbridge prepare`. @throws BridgeError */
 export async function prepareBundle({
   bundle,
-  unit,
+  target,
   containerDirectory,
   isDryRun,
 }: PrepareOptions): Promise<void> {
@@ -29,15 +40,41 @@ export async function prepareBundle({
   const before = readTextFile(file)
   if (before === undefined)
     throw failed(`${file}: expected the configuration of a bundle, found none`)
-  const notification =
-    unit === undefined ? undefined : await unitNotification(unit, containerDirectory)
-  const after = edited(file, before, (config) =>
-    notification === undefined ? unpreparedConfig(config) : preparedConfig(config, notification),
-  )
+  const plan = await planFor(target, containerDirectory)
+  const after = edited(file, before, plan.edit)
+  if (!isDryRun) plan.makeSource?.()
   printChanges([{ file: realpathSync(file), before, after }], isDryRun)
 }
 
-function edited(file: string, text: string, edit: (config: JsonObject) => JsonObject): string {
+interface Plan {
+  readonly edit: Edit
+  /** Makes what the container mounts, where nobody else does. */
+  readonly makeSource?: () => void
+}
+
+async function planFor(
+  target: PrepareOptions['target'],
+  containerDirectory: string,
+): Promise<Plan> {
+  if (target === undefined) return { edit: unpreparedConfig }
+  if (typeof target === 'string') {
+    const notification = await unitNotification(target, containerDirectory)
+    return { edit: (config) => preparedConfig(config, notification) }
+  }
+  const notification = await daemonNotification(target, containerDirectory)
+  const { unit } = notification
+  const hooks = LIFECYCLE_STAGES.map((stage) => [stage, lifecycleHook(stage, target.onFailure)])
+  const daemon = {
+    hooks: Object.fromEntries(hooks) as DaemonEdit['hooks'],
+    annotations: unit === undefined ? {} : { [DAEMON_ANNOTATION]: unit },
+  }
+  return {
+    edit: (config) => preparedConfig(config, notification, daemon),
+    makeSource: () => makeMountSource(notification),
+  }
+}
+
+function edited(file: string, text: string, edit: Edit): string {
   try {
     const json = parseExactJson(text)
     if (!isObject(json.value)) throw new SyntaxError('it is no JSON object')

@@ -1,10 +1,6 @@
 import { join } from 'node:path'
-import { runCommand } from '../engines/command-outcome.js'
-import { BridgeError } from '../run/bridge-error.js'
 import { baseDirectory, fileNameOf, PrivateDirectory } from '../run/private-directory.js'
-import { findProgram } from '../run/program-file.js'
-import { parseProperties } from '../run/systemctl-properties.js'
-import { parseTimespan, parseUnitSettings } from '../run/unit-settings.js'
+import { readUnitTold } from './unit-told.js'
 
 /** What a container needs to notify for a unit of the system's service manager, whoever starts it. */
 export interface UnitNotification {
@@ -16,8 +12,6 @@ export interface UnitNotification {
   readonly variables: Readonly<Record<string, string>>
 }
 
-const ANSWER_MS = 5000
-
 /**
  * Asks the service manager about a unit whose main process is `sdbridge run` with a command that it does not know.
  *
@@ -28,46 +22,16 @@ const ANSWER_MS = 5000
 export async function unitNotification(
   name: string,
   containerDirectory: string,
-  env: NodeJS.ProcessEnv = process.env,
 ): Promise<UnitNotification> {
-  const asked = name.endsWith('.service') ? name : `${name}.service`
-  // A hook has no PATH.
-  const file = findProgram('systemctl', env) ?? 'systemctl'
-  const args = ['show', ...PROPERTIES.map((each) => `--property=${each}`), '--', asked]
-  const { code, stdout, reason } = await runCommand({ file, args }, env, ANSWER_MS)
-  if (code !== 0) throw failed(`the service manager says nothing of ${asked}: ${reason}`)
-  const properties = parseProperties(stdout)
-  if (properties.get('LoadState') !== 'loaded')
-    throw failed(
-      `there is no unit ${asked} (${properties.get('LoadState')}): write it, with sdbridge run in its ExecStart=, and systemctl daemon-reload`,
-    )
-  const unit = properties.get('Id') ?? asked
-  const [runtimeDirectory] = (properties.get('RuntimeDirectory') ?? '').split(' ')
-  const base = baseDirectory(runtimeDirectory ? join('/run', runtimeDirectory) : undefined)
+  const remedy = 'write it, with sdbridge run in its ExecStart=, and systemctl daemon-reload'
+  const { unit, runtimeDirectory, variables } = await readUnitTold(name, remedy)
+  const base = baseDirectory(
+    runtimeDirectory === undefined ? undefined : join('/run', runtimeDirectory),
+  )
   const { notifyDirectory } = new PrivateDirectory(join(base, fileNameOf(unit)))
-  const { storeLimit = 0 } = parseUnitSettings(stdout)
-  const watchdogSec = parseTimespan(properties.get('WatchdogUSec') ?? '') ?? 0
   return {
     unit,
     mount: { source: notifyDirectory, target: containerDirectory },
-    variables: {
-      NOTIFY_SOCKET: join(containerDirectory, 'notify.sock'),
-      ...(watchdogSec === 0 || watchdogSec === Infinity
-        ? {}
-        : { WATCHDOG_USEC: String(Math.round(watchdogSec * 1e6)) }),
-      ...(storeLimit === 0 ? {} : { FDSTORE: String(storeLimit) }),
-    },
+    variables: { NOTIFY_SOCKET: join(containerDirectory, 'notify.sock'), ...variables },
   }
-}
-
-const PROPERTIES = [
-  'LoadState',
-  'Id',
-  'RuntimeDirectory',
-  'WatchdogUSec',
-  'FileDescriptorStoreMax',
-] as const
-
-function failed(message: string): BridgeError {
-  return new BridgeError('ERR_BRIDGE_FAILED', message)
 }
