@@ -12,7 +12,7 @@ import { MainProcess } from './daemon/daemon-bench.js'
 import { until } from './proxy/bench.js'
 import { cleanup } from './run/cleanup.js'
 import { scriptedEngine } from './run/scripted-engine.js'
-import { BASE } from './run/unit.js'
+import { BASE, ENVIRONMENT, SDBRIDGE } from './run/unit.js'
 import { sdbridge } from './sdbridge.js'
 
 // What becomes of it with the real daemon and real engines: test/system/daemon-run.test.ts.
@@ -86,6 +86,19 @@ describe('where a client is the main process, sdbridge cleanup', () => {
     const run = new LeftRun(pid)
     expect(cleanup(run.unit).status).toBe(0)
     expect(run.said()).toContain('rm --force web')
+  })
+
+  test('can be at it beside others', async () => {
+    const client = new MainProcess()
+    const run = new LeftRun(client.pid)
+    await client.end()
+    const words = [SDBRIDGE, 'cleanup', '--unit', run.unit]
+    const ended = Array.from({ length: 6 }, async () => {
+      const other = spawn(process.execPath, words, { env: ENVIRONMENT, stdio: 'ignore' })
+      return ((await once(other, 'exit')) as [number])[0]
+    })
+    expect(await Promise.all(ended)).toEqual([0, 0, 0, 0, 0, 0])
+    expect(existsSync(run.directory)).toBe(false)
   })
 
   test('asks the engine that the unit has asked', async () => {

@@ -12,20 +12,22 @@ const REFUSED: Readonly<Record<string, string>> = {
     'the daemon hears every process of a container, where of systemd it must be the first alone',
 }
 
+type Value = string | boolean | readonly string[] | undefined
+
 /**
  * Checks what goes with `--daemon`.
  *
  * @param values The options that were given.
  * @throws UsageError that says why another one does not.
  */
-export function checkDaemonWords(values: Readonly<Record<string, unknown>>): void {
+export function checkDaemonWords(values: Readonly<Record<string, Value>>): void {
   for (const [option, why] of Object.entries(REFUSED))
     if (values[option] !== undefined)
       throw new UsageError(`--daemon with --${option}: ${why}; leave one of them out`)
   const { print, senders, unit } = values
-  if (senders !== undefined && senders !== 'all')
+  if (typeof senders === 'string' && senders !== 'all')
     throw new UsageError(
-      `--daemon with --senders ${String(senders)}: the daemon hears every process that reaches the socket; leave one of them out`,
+      `--daemon with --senders ${senders}: the daemon hears every process that reaches the socket; leave one of them out`,
     )
   if (unit !== undefined && print !== true)
     throw new UsageError(
