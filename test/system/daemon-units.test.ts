@@ -5,6 +5,8 @@ import { describeOnEachSystemd } from './machines.js'
 
 /** What `systemd-analyze security` may say at most; "OK" ends at 4. */
 const MOST_EXPOSED = 3
+/** DefaultStartLimitBurst= is 5, in ten seconds. */
+const MORE_THAN_A_BURST = 7
 /** CAP_SYS_PTRACE and CAP_SYS_ADMIN, capabilities(7). */
 const CAPABILITIES = (1n << 19n) | (1n << 21n)
 
@@ -73,6 +75,21 @@ describeOnEachSystemd('the units of the daemon', (machine) => {
     await expect
       .poll(() => machine().log(), { timeout: 10_000 })
       .toMatch(/\brun-[\w-]+\.service: Deactivated successfully/)
+  })
+
+  test('do not give up on it, however often it is killed', async () => {
+    const unit = 'sdbridge.service'
+    for (let kill = 1; kill <= MORE_THAN_A_BURST; kill++) {
+      const { MainPID: before } = await machine().show(unit, 'MainPID')
+      await machine().systemctl('kill', '-s', 'KILL', unit)
+      await expect
+        .poll(() => machine().show(unit, 'ActiveState', 'MainPID'), { timeout: 10_000 })
+        .toSatisfy(
+          ({ ActiveState, MainPID }) =>
+            ActiveState === 'active' && MainPID !== '0' && MainPID !== before,
+        )
+    }
+    expect(await host.list()).toMatchObject([{ name: 'web' }])
   })
 
   async function statusOf(unit: string): Promise<Record<string, string>> {
