@@ -75,7 +75,7 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
     mainPid: values['main-pid'] === true,
     notifyAccess: values['notify-access'] === true,
     storeLimit: countOf('store-limit', values['store-limit']),
-    pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? 900,
+    pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? (values.daemon === true ? 0 : 900),
     containerDirectory: containerDirectoryOf(
       values['container-directory'] ??
         (systemd ? SYSTEMD_HOST_DIRECTORY : DEFAULT_CONTAINER_DIRECTORY),
