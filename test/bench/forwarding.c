@@ -3,6 +3,7 @@
  *
  *   peer relay FROM TO                passes on what comes to the socket FROM, until a signal ends it
  *   peer crowd PATH COUNT SENDERS     sends as fast as the receiver takes, from so many processes at once, and half as many before, to warm up
+ *   peer spread PATTERN COUNT SOCKETS sends as fast as the receivers take, to so many in turn: their paths are PATTERN with a number for its %, if it has one
  *   peer stamp PATH COUNT RATE        sends so many a second, each with the time at which it was sent
  *   peer collect PATH BEFORE COUNT    receives until SIGTERM. When it has the messages that are measured, it
  *                                     tells in one line of JSON how long they took together, what processor time
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -58,6 +60,34 @@ crowd(const char *path, long count, long senders) {
     }
     while (wait(&status) > 0)
         if (status != 0) exit(1);
+    puts("{}");
+}
+
+static int
+open_one_of(const char *pattern, long number) {
+    char path[4096];
+    const char *percent = strchr(pattern, '%');
+    if (!percent) return open_socket(pattern, connect);
+    snprintf(path, sizeof path, "%.*s%ld%s", (int) (percent - pattern), pattern, number, percent + 1);
+    return open_socket(path, connect);
+}
+
+static void
+send_in_turn(const int *fds, long sockets, long count) {
+    for (long i = 0; i < count; i++)
+        if (send(fds[i % sockets], message, sizeof message - 1, MSG_NOSIGNAL) < 0) die("send");
+}
+
+void
+spread(const char *pattern, long count, long sockets) {
+    struct rlimit files;
+    int *fds = calloc(sockets, sizeof *fds);
+    if (!fds || getrlimit(RLIMIT_NOFILE, &files) < 0) die("spread");
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0) die("setrlimit");
+    for (long i = 0; i < sockets; i++) fds[i] = open_one_of(pattern, i);
+    send_in_turn(fds, sockets, count / WARM_UP);
+    send_in_turn(fds, sockets, count);
     puts("{}");
 }
 

@@ -1,4 +1,5 @@
 import { serveGroup, startGroup } from './adopt-groups.js'
+import { daemonForwardGroup, daemonMemoryGroup } from './daemon-groups.js'
 import { enduranceGroup } from './endurance-group.js'
 import { forwardGroup, forwardManyGroup } from './forward-groups.js'
 import { importGroup } from './import-group.js'
@@ -44,10 +45,12 @@ export const groups = {
   serve: serveGroup,
   import: importGroup,
   memory: memoryGroup,
+  'daemon-memory': daemonMemoryGroup,
   launch: launchGroups,
   runtime: runtimeGroups,
   forward: forwardGroup,
   'forward-100': forwardManyGroup,
+  'daemon-forward': daemonForwardGroup,
   'latency-1': (setting) => latencyGroup(setting, 1),
   'latency-100': (setting) => latencyGroup(setting, 100),
   'latency-1000': (setting) => latencyGroup(setting, 1000),

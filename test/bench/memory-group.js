@@ -7,7 +7,7 @@ import { bridgeWords, startNode } from './bridge.js'
 
 const IDLE = fileURLToPath(new URL('contestants/idle.js', import.meta.url))
 /** Pages that several processes share are counted in parts: one of many shows what one more costs. */
-const MANY = 8
+export const MANY = 8
 
 /** @param {Setting} setting @returns {import('./groups.js').Group} */
 export function memoryGroup({ workshop, engines, settleMs }) {
@@ -22,10 +22,10 @@ export function memoryGroup({ workshop, engines, settleMs }) {
     }
     const which = count === 1 ? 'alone' : `one of ${count}`
     return [
-      { title: `node, ${which}`, run: () => measure(workshop, node, count, field, settleMs) },
+      { title: `node, ${which}`, run: () => measureMemory(workshop, node, count, field, settleMs) },
       {
         title: `sdbridge run, ${which}`,
-        run: () => measure(workshop, bridge, count, field, settleMs),
+        run: () => measureMemory(workshop, bridge, count, field, settleMs),
       },
       { title: `conmon of podman, ${which}`, run: () => ofEngine('conmon') },
       { title: `runc run, ${which}`, run: () => ofEngine('runc') },
@@ -52,7 +52,7 @@ export function memoryGroup({ workshop, engines, settleMs }) {
  * @param {number} settleMs after their start
  * @returns {Promise<import('./groups.js').Sample>} in KiB, of one of them
  */
-async function measure(workshop, words, count, field, settleMs) {
+export async function measureMemory(workshop, words, count, field, settleMs) {
   const path = workshop.newSocketPath()
   const sink = await workshop.start(workshop.peer, ['sink', path, '0']).ready()
   const running = Array.from({ length: count }, () =>
@@ -68,7 +68,7 @@ async function measure(workshop, words, count, field, settleMs) {
 }
 
 /** @param {number} pid @param {string} field */
-function memoryOf(pid, field) {
+export function memoryOf(pid, field) {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8')
   return Number(new RegExp(`^${field}: *(\\d+) kB$`, 'm').exec(text)?.[1])
 }

@@ -8,7 +8,7 @@
  *   peer sd_notify PATH COUNT PACE    sd_notify(3) of libsystemd
  *   peer receive PATH COUNT           receives with credentials and room for descriptors
  *   peer payload PATH 0               sends READY=1, and stays until SIGTERM
- *   peer relay, crowd, stamp, collect see forwarding.c
+ *   peer relay, crowd, spread, stamp, collect see forwarding.c
  *
  * A receiver prints a line when it has its name. At the end comes one line of JSON: nanoseconds on the clock
  * and of the processor, and the number of messages; a sender has sent half as many more, to warm up, and a
@@ -215,6 +215,8 @@ main(int argc, char **argv) {
         relay(path, argv[3]);
     } else if (!strcmp(mode, "crowd") && argc > 4) {
         crowd(path, number, atol(argv[4]));
+    } else if (!strcmp(mode, "spread") && argc > 4) {
+        spread(path, number, atol(argv[4]));
     } else if (!strcmp(mode, "stamp") && argc > 4) {
         stamp(path, number, atol(argv[4]));
     } else if (!strcmp(mode, "collect") && argc > 4) {

@@ -35,6 +35,7 @@ int take(int fd, int flags, struct arrival *arrival);
 
 void relay(const char *from, const char *to);
 void crowd(const char *path, long count, long senders);
+void spread(const char *pattern, long count, long sockets);
 void stamp(const char *path, long count, long rate);
 void collect(const char *path, long before, long count);
 
