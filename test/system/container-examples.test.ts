@@ -269,12 +269,14 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
       daemon = await DaemonHost.install(machine, ['web.service', 'queue.service', 'shop.service'])
       await machine.run('mkdir', ['-p', HOOKS])
       await daemon.sdbridge('hook', 'install')
+      before = await takeInventory(host)
     }, LONGEST_TEST_MS)
 
     afterAll(async () => {
       await daemon.sdbridge('hook', 'uninstall')
       await machine.systemctl('stop', 'sdbridge*.socket', 'sdbridge.service')
       await daemon.sdbridge('daemon', 'uninstall')
+      before = await takeInventory(host)
     })
 
     const expectService = async ({ name, text }: CopiedUnit, watched: string): Promise<void> => {
