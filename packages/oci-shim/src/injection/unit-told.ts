@@ -42,7 +42,7 @@ export async function readUnitTold(
   const { storeLimit = 0 } = parseUnitSettings(stdout)
   const watchdogSec = parseTimespan(properties.get('WatchdogUSec') ?? '') ?? 0
   // systemd has it from a unit's start on.
-  if (watchdogSec === 0 && NOT_STARTED.has(properties.get('ActiveState') ?? ''))
+  if (watchdogSec === Infinity && NOT_STARTED.has(properties.get('ActiveState') ?? ''))
     tell(
       `${asked} is not being started, and so systemd does not tell its WatchdogSec=: if it has one, call this in its ExecStartPre=`,
     )
