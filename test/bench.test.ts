@@ -31,14 +31,17 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 
     'serve',
     'import',
     'memory',
+    'daemon-memory',
     'launch runc',
     'launch crun',
     'launch docker',
     'launch podman',
     'runtime create',
     'runtime state',
+    'hook',
     'forward',
     'forward-100',
+    'daemon-forward',
     'latency-1',
     'latency-100',
     'latency-1000',
@@ -62,7 +65,20 @@ test('the benchmark runs, and what is compared has arrived', { timeout: 300_000 
     const measured = comparisons.flatMap(({ name, results }) =>
       results.filter(({ title, cpu }) => title === relay && cpu !== 0).map(() => name),
     )
-    expect(measured).toEqual(['forward', 'forward-100', 'latency-1', 'latency-100', 'latency-1000'])
+    expect(measured).toEqual([
+      'forward',
+      'forward-100',
+      'daemon-forward',
+      'latency-1',
+      'latency-100',
+      'latency-1000',
+    ])
+  }
+  for (const name of ['daemon-memory', 'daemon-forward']) {
+    const { results } = comparisons.find((each) => each.name === name)!
+    const daemons = results.filter(({ title }) => title.startsWith('sdbridge daemon'))
+    expect(daemons).toHaveLength(4)
+    for (const { time } of daemons) expect(time?.median).toBeGreaterThan(0)
   }
   const latencies = comparisons.find(({ name }) => name === 'latency-1000')?.results ?? []
   expect(latencies).toHaveLength(4)

@@ -2,6 +2,7 @@ import { serveGroup, startGroup } from './adopt-groups.js'
 import { daemonForwardGroup, daemonMemoryGroup } from './daemon-groups.js'
 import { enduranceGroup } from './endurance-group.js'
 import { forwardGroup, forwardManyGroup } from './forward-groups.js'
+import { hookGroup } from './hook-group.js'
 import { importGroup } from './import-group.js'
 import { launchGroups } from './launch-groups.js'
 import { latencyGroup } from './latency-group.js'
@@ -48,6 +49,7 @@ export const groups = {
   'daemon-memory': daemonMemoryGroup,
   launch: launchGroups,
   runtime: runtimeGroups,
+  hook: hookGroup,
   forward: forwardGroup,
   'forward-100': forwardManyGroup,
   'daemon-forward': daemonForwardGroup,

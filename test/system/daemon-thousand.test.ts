@@ -3,6 +3,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { DaemonHost } from './daemon/daemon-host.js'
 import { NumberedSenders } from './daemon/numbered-senders.js'
 import { describeOnEachSystemd } from './machines.js'
+import { expectQuiet } from '../support/quiet-process.js'
 import { inside } from './repository.js'
 
 const UNITS = 25
@@ -82,6 +83,12 @@ TimeoutStartSec=${REGISTERED_MS / 1000}
     await machine().systemctl('restart', 'sdbridge.service')
     await untilStored(CONTAINERS)
     expect(await host.list()).toEqual(list)
+  })
+
+  test('cost nothing while none says anything', async () => {
+    const { MainPID } = await machine().show('sdbridge.service', 'MainPID')
+    // It pings its watchdog every 15 seconds, and is quiet in between.
+    await expectQuiet(machine().path(`/proc/${MainPID}`))
   })
 
   test('with their units they go, on disk and in the store', async () => {
