@@ -33,7 +33,7 @@ const COMMON = new Set([
 
 const { output } = await bundle()
 output.push(...(await bundleHook()).output)
-for (const name of ['run.js', 'daemon.js']) checkThatIsWhole(output, name)
+for (const name of ['run.js', 'run-by-daemon.js', 'daemon.js']) checkThatIsWhole(output, name)
 mkdirSync(temporary)
 for (const chunk of output) writeFileSync(join(temporary, chunk.fileName), textOf(chunk))
 writeFileSync(join(temporary, 'LICENSES.txt'), licencesOf(output.flatMap(modulesOf)))

@@ -15,7 +15,15 @@ const OPTIONAL_PEERS = { notify: { 'unix-dgram': '^2.0.7' } }
 const BUNDLED = {
   'oci-shim': [
     'LICENSES.txt',
-    ...['sdbridge.js', 'shared.js', 'run-command.js', 'run.js', 'cleanup-command.js', 'cleanup.js'],
+    ...[
+      'sdbridge.js',
+      'shared.js',
+      'run-command.js',
+      'run.js',
+      'run-by-daemon.js',
+      'cleanup-command.js',
+      'cleanup.js',
+    ],
     ...['doctor-command.js', 'print-examinations.js', 'unit-command.js', 'version-command.js'],
     ...['runtime-command.js', 'become-runtime.js', 'runtime-install.js', 'install-runtime.js'],
     ...['runtime-uninstall.js', 'uninstall-runtime.js', 'cdi-command.js', 'write-cdi.js'],

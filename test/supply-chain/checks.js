@@ -14,6 +14,10 @@ const SHIPPED = new Map([
   ['debug@4.4.3', 'MIT'],
   ['ms@2.1.3', 'MIT'],
   ['smol-toml@1.9.1', 'BSD-3-Clause'],
+  ['prom-client@15.1.3', 'Apache-2.0'],
+  ['@opentelemetry/api@1.10.0', 'Apache-2.0'],
+  ['tdigest@0.1.3', 'MIT'],
+  ['bintrees@1.0.2', 'MIT'],
 ])
 const EXACT = /^(\d+\.\d+\.\d+|workspace:\*)$/
 // A git commit, and behind it the version that a person reads.

@@ -255,6 +255,59 @@ describe.skipIf(inject('newestRoot') === undefined)('units that somebody may cop
     })
   })
 
+  describe('docs/guide/many-containers.md', { timeout: LONGEST_TEST_MS }, () => {
+    const page = 'many-containers.md'
+    const unit = (having: string): CopiedUnit => unitOfPage(page, having)
+    const HOOKS = '/usr/share/containers/oci/hooks.d'
+    let daemon: DaemonHost
+
+    beforeAll(async () => {
+      for (const name of ['queue', 'shop'])
+        await host.importImage(`registry.example/${name}:1`, 'payload', [
+          'CMD ["/payload/c-service"]',
+        ])
+      daemon = await DaemonHost.install(machine, ['web.service', 'queue.service', 'shop.service'])
+      await machine.run('mkdir', ['-p', HOOKS])
+      await daemon.sdbridge('hook', 'install')
+      before = await takeInventory(host)
+    }, LONGEST_TEST_MS)
+
+    afterAll(async () => {
+      await daemon.sdbridge('hook', 'uninstall')
+      await machine.systemctl('stop', 'sdbridge*.socket', 'sdbridge.service')
+      await daemon.sdbridge('daemon', 'uninstall')
+      before = await takeInventory(host)
+    })
+
+    const expectService = async ({ name, text }: CopiedUnit, watched: string): Promise<void> => {
+      await install({ name, text })
+      await start(machine, name)
+      expect(await machine.show(name, 'ActiveState', 'StatusText')).toEqual({
+        ActiveState: 'active',
+        StatusText: 'written in C',
+      })
+      const output = watched === '' ? '' : `watchdog ${watched} us`
+      await expect.poll(() => machine.output(name)).toContain(output)
+      expect(await daemon.list()).toMatchObject([{ unit: name, state: 'ready' }])
+      await machine.systemctl('restart', 'sdbridge')
+      await machine.systemctl('stop', name)
+      expect(await machine.show(name, 'ActiveState', 'Result')).toEqual({
+        ActiveState: 'inactive',
+        Result: 'success',
+      })
+      await daemon.waitForList([])
+    }
+
+    test('runc, by the hooks of its bundle', async () => {
+      await makeBundle('runc')
+      await expectService(unit('runc run'), '1 of 30000000')
+    })
+
+    test('podman, by its hooks directory', () => expectService(unit('podman run'), ''))
+
+    test('docker, by sdbridge run --daemon', () => expectService(unit('docker run'), ''))
+  })
+
   describe('docs/guide/quadlet.md', { timeout: LONGEST_TEST_MS }, () => {
     const unit = (having: string): CopiedUnit => unitOfPage('quadlet.md', having)
 

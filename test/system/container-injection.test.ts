@@ -33,6 +33,7 @@ describeContainers(
         const { stdout } = await sdbridge(host, 'cdi', service.id, '--print')
         expect(stdout).toBe('')
         const printed = await sdbridge(host, 'cdi', '--print', service.id)
+        expect(printed.stderr).toContain('does not tell its WatchdogSec=')
         const { cdiVersion, devices } = JSON.parse(printed.stdout) as CdiSpec
         expect(cdiVersion).toBe('0.5.0')
         expect(devices[0]?.containerEdits.env).toEqual(['NOTIFY_SOCKET=/run/notify/notify.sock'])

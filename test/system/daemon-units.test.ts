@@ -62,7 +62,7 @@ describeOnEachSystemd('the units of the daemon', (machine) => {
     await host.waitFor('web.service', { ActiveState: 'active', StatusText: 'in spite of all' })
     await machine().systemctl('reload', 'sdbridge.service')
     expect(await host.list()).toMatchObject([{ name: 'web', state: 'ready', forwarded: 1 }])
-    const metrics = ['-s', '--unix-socket', '/run/sdbridge-daemon/metrics.sock', 'http://-/metrics']
+    const metrics = ['-s', '--unix-socket', '/run/sdbridge-metrics.sock', 'http://-/metrics']
     const { stdout } = await machine().run('curl', metrics, { allowFailure: true })
     // Where there is a curl.
     if (stdout !== '') expect(stdout).toContain('sdbridge_containers{state="ready"} 1')

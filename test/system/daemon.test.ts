@@ -33,7 +33,12 @@ describeOnEachSystemd('sdbridge daemon', (machine) => {
     const before = await host.show('sdbridge.service', 'MainPID')
     const socket = await host.openSocket('web')
     for (let n = 0; n < 5; n++) await socket.send(`STATUS=before ${n}`)
-    await machine().systemctl('stop', 'sdbridge.service', 'sdbridge.socket')
+    await machine().systemctl(
+      'stop',
+      'sdbridge.service',
+      'sdbridge.socket',
+      'sdbridge-metrics.socket',
+    )
     if ((await machine().systemdVersion()) >= 254) {
       // While nobody is there: the service manager has the socket.
       await socket.send('STATUS=meanwhile')
@@ -229,7 +234,7 @@ ExecStart=sleep infinity
   })
 
   test('it is uninstalled', async () => {
-    await machine().systemctl('stop', 'sdbridge.socket', 'sdbridge.service')
+    await machine().systemctl('stop', 'sdbridge*.socket', 'sdbridge.service')
     const text = await host.sdbridge('daemon', 'uninstall')
     expect(text).toContain('removed /etc/systemd/system/sdbridge.service')
     const ps = await host.trySdbridge('ps')
@@ -238,7 +243,7 @@ ExecStart=sleep infinity
 })
 
 const METRICS = `
-require('node:http').get({ socketPath: '/run/sdbridge-daemon/metrics.sock', path: '/metrics' }, (response) => {
+require('node:http').get({ socketPath: '/run/sdbridge-metrics.sock', path: '/metrics' }, (response) => {
   console.log(response.statusCode, response.headers['content-type'])
   response.pipe(process.stdout)
 })`

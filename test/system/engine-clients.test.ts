@@ -42,6 +42,7 @@ const FACTS: BridgeFacts = {
   selinux: false,
   request: undefined,
   systemd: false,
+  isClientMain: false,
 }
 
 describe.skipIf(root === undefined)(

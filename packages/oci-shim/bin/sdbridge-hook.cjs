@@ -8,7 +8,7 @@ const compiled = ['..', '../../syscalls', '../../notify', '../../listen-fds'].ma
   timeOf(`${folder}/tsconfig.tsbuildinfo`),
 )
 if (bundled > Math.max(...compiled)) require('../dist/command/hook.cjs')
-else import('../dist/hooks/main.js')
+else void import('../dist/hooks/main.js')
 
 /** @param {string} path */
 function timeOf(path) {

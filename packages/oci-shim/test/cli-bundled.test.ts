@@ -9,11 +9,11 @@ const PACKAGE = fileURLToPath(new URL('..', import.meta.url))
 const SCRIPT = join(PACKAGE, 'bin/sdbridge.js')
 
 /** The files of JavaScript that a command has loaded, as V8 knows them; in this package, or as they are called elsewhere. */
-function loadedBy(args: readonly string[]): string[] {
+function loadedBy(args: readonly string[], script = SCRIPT, input = ''): string[] {
   const folder = temporaryDirectory()
   const coverage = join(folder, 'coverage')
-  execFileSync(process.execPath, [SCRIPT, ...args], {
-    stdio: 'ignore',
+  execFileSync(process.execPath, [script, ...args], {
+    input,
     env: { ...process.env, RUNTIME_DIRECTORY: folder, NODE_V8_COVERAGE: coverage },
   })
   return readdirSync(coverage)
@@ -32,11 +32,28 @@ describe('sdbridge as it is published, in few files (pnpm build)', () => {
     expect(loadedBy(['run', '--print', '--', 'true'])).toEqual([
       'bin/sdbridge.js',
       'dist/command/common.js',
+      'dist/command/rolldown-runtime.js',
       'dist/command/run-command.js',
       'dist/command/run.js',
       'dist/command/sdbridge.js',
       'dist/command/shared.js',
     ])
+  })
+
+  test.each(['createRuntime', 'poststop'])('hook %s loads one file, quickly', (stage) => {
+    const script = join(PACKAGE, 'bin/sdbridge-hook.cjs')
+    const state = JSON.stringify({ id: 'x', bundle: temporaryDirectory() })
+    expect(loadedBy(['hook', stage], script, state)).toEqual([
+      'bin/sdbridge-hook.cjs',
+      'dist/command/hook.cjs',
+    ])
+  })
+
+  test('hook createRuntime by the command itself loads little', () => {
+    const state = JSON.stringify({ id: 'x', bundle: temporaryDirectory() })
+    expect(loadedBy(['hook', 'createRuntime'], SCRIPT, state)).not.toContain(
+      'dist/command/shared.js',
+    )
   })
 
   test.each(['cleanup', 'help doctor', 'unit --help', 'version'])(
@@ -56,8 +73,12 @@ describe('sdbridge as it is published, in few files (pnpm build)', () => {
   test('the licences of what others wrote are beside it', () => {
     const licences = readFileSync(join(PACKAGE, 'dist/command/LICENSES.txt'), 'utf8')
     const names = [...licences.matchAll(/^(\S+) [\d.]+, which is part of this command:$/gm)]
-    expect(names.map(([, name]) => name)).toEqual(['debug', 'ms', 'smol-toml'])
-    expect(licences.match(/Permission is hereby granted/g)).toHaveLength(2)
+    expect(names.map(([, name]) => name)).toEqual([
+      ...['@opentelemetry/api', 'bintrees', 'debug', 'ms'],
+      ...['prom-client', 'smol-toml', 'tdigest'],
+    ])
+    expect(licences.match(/Permission is hereby granted/g)).toHaveLength(4)
+    expect(licences.match(/Apache License\n/g)).toHaveLength(2)
     expect(licences.match(/Redistribution and use in source and binary forms/g)).toHaveLength(1)
   })
 })

@@ -3,11 +3,15 @@ import { release } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
+import { parseRun } from '../src/cli/run-command.js'
+import { controlSocketOf, type Places, PLACES } from '../src/daemon/places.js'
 import { findBridgeCommand } from '../src/doctor/bridge-command.js'
+import { checkDaemon } from '../src/doctor/daemon-checks.js'
 import { checkEngine } from '../src/doctor/engine-checks.js'
 import { checkHost, type HostPlaces } from '../src/doctor/host-checks.js'
 import { watchdogSetting } from '../src/doctor/watchdog-setting.js'
 import { findDenials } from '../src/doctor/selinux-checks.js'
+import type { RunOptions } from '../src/run/run-options.js'
 import { parseProperties } from '../src/run/systemctl-properties.js'
 import { examineEngine } from '../src/engines/engine-problem.js'
 import { parseEngineCommand } from '../src/engines/engine-command.js'
@@ -40,6 +44,42 @@ describe('the part of a command line that starts a bridge', () => {
 })
 
 const RUNC = ['--', 'runc', 'run', 'web']
+
+describe('a unit that relies on the daemon', () => {
+  const places = (list?: string): Places => {
+    const directory = temporaryDirectory()
+    const allowList = join(directory, 'units')
+    if (list !== undefined) writeFileSync(allowList, list)
+    return { ...PLACES, notifyBase: directory, runtime: directory, allowList }
+  }
+  const bridged = (...words: string[]): Parameters<typeof checkDaemon>[0] => ({
+    options: parseRun([...words, '--', 'docker', 'run', 'img']) as RunOptions,
+    state: {
+      ...{ unit: 'web.service', user: false, properties: parseProperties('') },
+      ...{ start: [], startPre: [], stopPost: [], environment: {} },
+    },
+  })
+
+  test('as it should be', () => {
+    const sound = places('web.service\n')
+    writeFileSync(controlSocketOf(sound), '')
+    expect(checkDaemon(bridged('--daemon'), sound)).toEqual([])
+  })
+
+  test('which is none', () => {
+    expect(checkDaemon(bridged(), places())).toEqual([])
+  })
+
+  test.each([
+    ['', 'web.service may not be spoken for'],
+    ['web', 'line 1: expected the name of a .service unit'],
+  ])('that is not there, with the list %j', (list, found) => {
+    expect(checkDaemon(bridged('--daemon'), places(list))).toMatchObject([
+      { code: 'daemon', severity: 'fault' },
+      { code: 'daemon-list', severity: 'fault', found: expect.stringContaining(found) },
+    ])
+  })
+})
 
 test('what systemctl prints of a unit', () => {
   const text =

@@ -14,6 +14,7 @@ export function bridgeFacts(changes: Partial<BridgeFacts> = {}): BridgeFacts {
     selinux: false,
     request: undefined,
     systemd: false,
+    isClientMain: false,
     ...changes,
   }
 }

@@ -82,8 +82,23 @@ describe('sdbridge hook precreate', () => {
     expect(stderr).toContain(JSON.stringify(unit))
   })
 
-  test('without a service manager it says so', () => {
-    const config = JSON.stringify({ annotations: { 'io.sdbridge.unit': 'web' } })
+  test.each(['', '../web', 'a b'])('the annotation %j names no unit of the daemon’s', (unit) => {
+    const config = JSON.stringify({ annotations: { 'io.sdbridge.daemon': unit } })
+    const { stdout, stderr, status } = sdbridge(['hook', 'precreate'], config)
+
+    expect({ stdout, status }).toEqual({ stdout: '', status: 125 })
+    expect(stderr).toMatch(/^sdbridge: annotation io\.sdbridge\.daemon: expected [^\n]+\n$/)
+  })
+
+  test('both annotations are one too many', () => {
+    const annotations = { 'io.sdbridge.unit': 'web', 'io.sdbridge.daemon': 'web' }
+    const { stderr, status } = sdbridge(['hook', 'precreate'], JSON.stringify({ annotations }))
+    expect(status).toBe(125)
+    expect(stderr).toContain('expected one of the annotations')
+  })
+
+  test.each(['unit', 'daemon'])('without a service manager it says so: %s', (name) => {
+    const config = JSON.stringify({ annotations: { [`io.sdbridge.${name}`]: 'web' } })
     const env = { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' }
     const { stdout, stderr, status } = sdbridge(['hook', 'precreate'], config, env)
 

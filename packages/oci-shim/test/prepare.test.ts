@@ -1,7 +1,8 @@
-import { readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs'
+import { existsSync, readFileSync, statSync, writeFileSync, chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { temporaryDirectory } from '../../../test/support/temporary-directory.js'
+import { lifecycleHook } from '../src/injection/lifecycle-hooks.js'
 import {
   PREPARED_ANNOTATION,
   preparedConfig,
@@ -36,6 +37,89 @@ const CONFIGS: Record<string, JsonObject> = {
   'with nothing that is added to': { process: {}, hostname: 'x' },
   'with empty lists': { process: { env: [] }, mounts: [], annotations: {} },
 }
+
+const THEIR_HOOK = { path: '/theirs', timeout: 3 }
+const DAEMON = {
+  hooks: {
+    createRuntime: lifecycleHook('createRuntime', 'fail'),
+    poststop: lifecycleHook('poststop', 'fail'),
+  },
+  annotations: { 'io.sdbridge.daemon': 'web.service' },
+}
+const DAEMON_CONFIGS: Record<string, JsonObject> = {
+  ...CONFIGS,
+  'with hooks': {
+    process: {},
+    hooks: { createRuntime: [THEIR_HOOK], poststart: [THEIR_HOOK] },
+    annotations: { 'io.sdbridge.daemon': 'other', mine: 'stays' },
+  },
+  'with hooks of which there are none': { process: {}, hooks: { poststop: [] } },
+  'with hooks that are nothing': { process: {}, hooks: {} },
+}
+
+describe.each(Object.entries(DAEMON_CONFIGS))('for the daemon, a configuration %s', (_, config) => {
+  const theirs = (stage: string) =>
+    ((config['hooks'] as JsonObject | undefined)?.[stage] ?? []) as JsonObject[]
+
+  test('has hooks behind those that were there', () => {
+    const { hooks, annotations, ...rest } = preparedConfig(config, WEB, DAEMON)
+    expect(hooks).toEqual({
+      ...(config['hooks'] as object),
+      createRuntime: [...theirs('createRuntime'), DAEMON.hooks.createRuntime],
+      poststop: [...theirs('poststop'), DAEMON.hooks.poststop],
+    })
+    expect(annotations).toMatchObject(DAEMON.annotations)
+    const { hooks: _hooks, annotations: _annotations, ...others } = preparedConfig(config, WEB)
+    expect(rest).toEqual(others)
+  })
+
+  test('prepared twice is prepared once; for sdbridge run, it is so alone', () => {
+    const prepared = preparedConfig(config, WEB, DAEMON)
+    expect(preparedConfig(prepared, WEB, DAEMON)).toEqual(prepared)
+    expect(preparedConfig(prepared, WEB)).toEqual(preparedConfig(config, WEB))
+    expect(preparedConfig(preparedConfig(config, WEB), WEB, DAEMON)).toEqual(prepared)
+  })
+
+  test('is what it was when it is undone, also after somebody has written it anew', () => {
+    const prepared = preparedConfig(config, WEB, DAEMON)
+    expect(JSON.stringify(unpreparedConfig(prepared))).toBe(JSON.stringify(config))
+    const sorted = (value: unknown): unknown =>
+      Array.isArray(value)
+        ? value.map(sorted)
+        : typeof value === 'object' && value !== null
+          ? Object.fromEntries(
+              Object.entries(value)
+                .toSorted(([one], [other]) => (one < other ? 1 : -1))
+                .map(([key, each]) => [key, sorted(each)]),
+            )
+          : value
+    expect(unpreparedConfig(sorted(prepared) as JsonObject)).toEqual(config)
+  })
+
+  test('keeps what was changed meanwhile', () => {
+    const prepared = preparedConfig(config, WEB, DAEMON)
+    const hooks = prepared['hooks'] as Record<string, JsonObject[]>
+    const undone = unpreparedConfig({
+      ...prepared,
+      hooks: { ...hooks, poststop: [THEIR_HOOK, ...hooks['poststop']!], startContainer: [] },
+      annotations: { ...(prepared['annotations'] as object), 'io.sdbridge.daemon': 'mine' },
+    })
+    expect(undone['hooks']).toMatchObject({
+      poststop: [THEIR_HOOK, ...theirs('poststop')],
+      startContainer: [],
+    })
+    expect(undone['annotations']).toMatchObject({ 'io.sdbridge.daemon': 'mine' })
+  })
+})
+
+test('hooks that are no hooks are not made any worse', () => {
+  expect(() => preparedConfig({ process: {}, hooks: { poststop: 'none' } }, WEB, DAEMON)).toThrow(
+    'hooks.poststop: expected a list',
+  )
+  expect(() => preparedConfig({ process: {}, hooks: [] }, WEB, DAEMON)).toThrow(
+    'hooks: expected an object',
+  )
+})
 
 describe.each(Object.entries(CONFIGS))('a configuration %s', (_, config) => {
   test('has what the unit has, and all that it had', () => {
@@ -145,6 +229,13 @@ describe('sdbridge prepare', () => {
     [['--undo', '--unit', 'web', 'x'], 'expected either --unit NAME or --undo'],
     [['--undo', 'x', 'y'], "expected one bundle, found 'y' too"],
     [['--unit=-x', 'x'], "expected the name of a service such as web, found '-x'"],
+    [['--daemon', 'x'], '--daemon expects --unit NAME or --name NAME'],
+    [['--daemon', '--undo', 'x'], 'expected either --unit NAME or --undo'],
+    [['--daemon', '--name', '.x', 'x'], "and not begin with one of .-, not '.x'"],
+    [['--daemon', '--name', 'a/b', 'x'], '--name must be of at most 61 letters, digits and _.-'],
+    [['--daemon', '--name=a', '--on-failure=x', 'x'], '--on-failure must be fail or ignore'],
+    [['--unit=web', '--name', 'a', 'x'], '--name goes with --daemon'],
+    [['--unit=web', '--on-failure', 'fail', 'x'], '--on-failure goes with --daemon'],
   ])('%j is a mistake', (args, message) => {
     const { stderr, status } = sdbridge(['prepare', ...args])
     expect(status).toBe(2)
@@ -167,6 +258,27 @@ describe('sdbridge prepare', () => {
     const { bundle, file } = bundleWith('{"process":{}}')
     const env = { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' }
     const { stderr, status } = sdbridge(['prepare', '--unit', 'web', bundle], '', env)
+    expect(status).toBe(125)
+    expect(stderr).toContain('web.service')
+    expect(readFileSync(file, 'utf8')).toBe('{"process":{}}')
+  })
+  test('--daemon --name needs no service manager, and a dry run makes nothing', () => {
+    const { bundle, file } = bundleWith('{"process":{}}')
+    const env = { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' }
+    const words = ['prepare', '--daemon', '--name=dry-run-of-a-test', '--dry-run', bundle]
+    const { stdout, stderr, status } = sdbridge(words, '', env)
+    expect({ stderr, status }).toEqual({ stderr: '', status: 0 })
+    expect(stdout).toContain('/var/lib/sdbridge-daemon/notify/dry-run-of-a-test')
+    expect(stdout).toContain('sdbridge-hook.cjs')
+    expect(stdout).not.toContain('io.sdbridge.daemon')
+    expect(existsSync('/var/lib/sdbridge-daemon/notify/dry-run-of-a-test')).toBe(false)
+    expect(readFileSync(file, 'utf8')).toBe('{"process":{}}')
+  })
+
+  test('--daemon --unit of no service manager says so, and changes nothing', () => {
+    const { bundle, file } = bundleWith('{"process":{}}')
+    const env = { DBUS_SYSTEM_BUS_ADDRESS: 'unix:path=/nonexistent' }
+    const { stderr, status } = sdbridge(['prepare', '--daemon', '--unit', 'web', bundle], '', env)
     expect(status).toBe(125)
     expect(stderr).toContain('web.service')
     expect(readFileSync(file, 'utf8')).toBe('{"process":{}}')

@@ -16,6 +16,7 @@ const containers = new Containers({
     notifyBase: join(directory, 'notify'),
     runtime: join(directory, 'runtime'),
     allowList: join(directory, 'units'),
+    metrics: join(directory, 'metrics.sock'),
   },
   way: new ManagerWay(process.env['NOTIFY_SOCKET'] ?? ''),
   store: new SocketStore(store === '' ? 0 : Infinity),

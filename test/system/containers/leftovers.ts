@@ -77,6 +77,8 @@ const BELONGS = [
   /^file: \/run\/(containers|libpod|crun\/\.)/,
   // Of a template's instances.
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/system-[^/]+\.slice$/,
+  // Of a daemon of ours that was started anew: PrivateTmp=.
+  /^file: \/tmp\/systemd-private-[^/]+-sdbridge\.service-/,
   // Of a dockerd that was reloaded.
   /^cgroup: \/sys\/fs\/cgroup\/system\.slice\/docker\.service\/\.control$/,
   /^file: \/run\/(docker|containerd)\/(containerd|libnetwork|s)\b/,

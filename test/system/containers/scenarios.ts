@@ -102,6 +102,7 @@ export const SCENARIOS = {
     except: { docker: 'it reads no hooks' },
   },
   hostile: { title: 'a payload that means harm: the bridge, the manager and the neighbours go on' },
+  daemon: { title: 'containers of `sdbridge run --daemon`: no process of ours in their units' },
   refusals: { title: 'what cannot work is refused in one line' },
 } as const satisfies Record<string, Scenario>
 

@@ -24,7 +24,6 @@ export class DaemonHost {
     await host.sdbridge('daemon', 'install')
     await host.writeList(units)
     await machine.systemctl('daemon-reload')
-    await machine.systemctl('start', 'sdbridge.socket')
     await machine.systemctl('start', 'sdbridge.service')
     return host
   }

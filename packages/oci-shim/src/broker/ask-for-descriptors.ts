@@ -24,7 +24,7 @@ export async function askForDescriptors({ id, path }: DescriptorRequest): Promis
     if (reason !== undefined) throw new Error(`whoever is at ${path} is none: ${reason}`)
     return await answerTo(id, connection, signal)
   } catch (error) {
-    throw new Error(`sdbridge run of the container's unit: ${(error as Error).message}`, {
+    throw new Error(`the bridge of the container's unit: ${(error as Error).message}`, {
       cause: error,
     })
   } finally {
@@ -38,7 +38,7 @@ async function connect(path: string, signal: AbortSignal): Promise<Connection> {
     return await connectSocket({ type: 'seqpacket', address, signal })
   } catch (error) {
     throw new Error(
-      `expected sdbridge run of the container's unit at ${path}, found nobody (${(error as Error).message}): start the unit, and not its container`,
+      `expected the bridge of the container's unit at ${path}, found nobody (${(error as Error).message}): start the unit, and not its container`,
       { cause: error },
     )
   }

@@ -10,7 +10,7 @@ processes. It needs root, and is made to be a unit:
 
   sdbridge daemon install
   echo web.service >> /etc/sdbridge/units
-  systemctl daemon-reload && systemctl enable --now sdbridge.socket sdbridge.service
+  systemctl daemon-reload && systemctl enable --now sdbridge
 
 Containers are registered by a hook of their runtime (sdbridge prepare --daemon, sdbridge hook), or by
 sdbridge run --daemon. The sockets of all containers are in its descriptor store: it can be restarted
@@ -21,8 +21,8 @@ characters. Behind a unit's name, 'annotation' allows a container that an engine
 its annotation io.sdbridge.daemon; without it, only what the unit itself starts speaks for it. After a
 change: systemctl reload sdbridge.
 
-'install' writes sdbridge.service and sdbridge.socket to /etc/systemd/system, and the list where there
-is none; 'uninstall' removes the two units.
+'install' writes sdbridge.service, sdbridge.socket and sdbridge-metrics.socket to /etc/systemd/system,
+and the list where there is none; 'uninstall' removes the units.
 
 Options:
   --dry-run  print what would be changed, and change nothing

@@ -1,6 +1,7 @@
 import { SYSTEMD_HOST_DIRECTORY } from '../engines/systemd-needs.js'
 import type { RunOptions } from '../run/run-options.js'
 import { checkedUnit } from './checked-unit.js'
+import { checkDaemonWords } from './daemon-words.js'
 import { containerDirectoryOf, DEFAULT_CONTAINER_DIRECTORY } from './container-directory.js'
 import { parseWords } from './parse-words.js'
 import { UsageError } from './usage-error.js'
@@ -37,6 +38,8 @@ Options:
   --systemd                  the container's first process is systemd: add what it needs to run in a
                              container that is not privileged, have SIGRTMIN+3 stop it, put the socket
                              at /run/host/notify, and hear its first process alone
+  --daemon                   have sdbridge daemon bridge the container, and become COMMAND: nothing of
+                             sdbridge stays in the unit. See below
   --unit NAME                the name of the unit, where no service manager has started this
   --stop-timeout SECONDS     how long a stop may take, where systemd does not tell; default 90
   --print                    print the command that would be run, and do nothing
@@ -48,9 +51,15 @@ SIGWINCH, SIGTTIN, SIGTTOU, SIGABRT and real-time signals go to the payload's fi
 ReloadSignal= may be any of them; ten seconds after SIGABRT, which is the watchdog's, the container is
 removed. SIGUSR1 prints what has been passed on and what has not.
 
+With --daemon, COMMAND becomes the unit's main process, and passes the unit's signals on to the
+payload; for an image with a stop signal of its own, set KillSignal=. When it has ended, the daemon
+has the container removed. The unit must be named in /etc/sdbridge/units: see sdbridge daemon --help.
+Not with it go create, start and --detach, --senders, --main-pid, --notify-access, --store-limit,
+--pull-limit, --stop-timeout and --systemd: these need a bridge in the unit.
+
 Exit status: the payload's; death by a signal is passed on. With --systemd, 133 for a reboot inside,
-as systemd-nspawn has it. 2 for a mistake on the command line, 125 if the bridge or the engine cannot
-do it, 126 if COMMAND cannot be executed, 127 if it is not found.
+as systemd-nspawn has it; with --daemon, COMMAND's own. 2 for a mistake on the command line, 125 if
+the bridge or the engine cannot do it, 126 if COMMAND cannot be executed, 127 if it is not found.
 `
 
 /** @throws UsageError */
@@ -59,18 +68,20 @@ export function parseRun(args: readonly string[]): RunOptions | 'help' {
   const systemd = values.systemd === true
   if (values.help === true) return 'help'
   if (rest.length === 0) throw new UsageError('no COMMAND to run was given')
+  if (values.daemon === true) checkDaemonWords(values)
   return {
     command: rest,
     senders: sendersOf(values.senders ?? (systemd ? 'init' : 'all')),
     mainPid: values['main-pid'] === true,
     notifyAccess: values['notify-access'] === true,
     storeLimit: countOf('store-limit', values['store-limit']),
-    pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? 900,
+    pullLimitSec: countOf('pull-limit', values['pull-limit']) ?? (values.daemon === true ? 0 : 900),
     containerDirectory: containerDirectoryOf(
       values['container-directory'] ??
         (systemd ? SYSTEMD_HOST_DIRECTORY : DEFAULT_CONTAINER_DIRECTORY),
     ),
     systemd,
+    daemon: values.daemon === true,
     timeoutStopSec: countOf('stop-timeout', values['stop-timeout']),
     print: values.print === true,
     offerSockets: values['offer-sockets'] === true,
@@ -86,6 +97,10 @@ export async function main(args: readonly string[]): Promise<number> {
     process.stdout.write(HELP)
     return 0
   }
+  if (options.daemon) {
+    const { runByDaemon } = await import('../handover/run-by-daemon.js')
+    return await runByDaemon(options)
+  }
   const { run } = await import('../run/run.js')
   return await run(options)
 }
@@ -100,6 +115,7 @@ const OPTIONS = {
   'offer-sockets': { type: 'boolean' },
   'engine-unit': { type: 'string', multiple: true },
   systemd: { type: 'boolean' },
+  daemon: { type: 'boolean' },
   unit: { type: 'string' },
   'stop-timeout': { type: 'string' },
   print: { type: 'boolean' },

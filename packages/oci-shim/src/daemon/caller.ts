@@ -39,6 +39,12 @@ export function callerOf(connection: Connection): Caller {
   return caller
 }
 
+/** The control group of a caller's unit. Should its number mean another process by now, that is one of another unit. */
+export function groupOfCaller({ pid, unit }: Caller): string | undefined {
+  const found = cgroupsOf(String(pid)).map((each) => unitOfCgroup(each))
+  return found.find((each) => each?.unit === unit && each?.user === undefined)?.cgroup
+}
+
 type Place = 'host' | { readonly unit: string }
 
 /** Where a process is that has these groups, one of each hierarchy; `undefined` if it may be in a container. Exported for tests. */

@@ -15,7 +15,7 @@ import { makeNotifyDirectory } from './notify-directory.js'
 import { notifyDirectoryOf, notifySocketOf, type Places } from './places.js'
 import { type Registration, RegistrationFiles } from './registration.js'
 import type { SocketStore } from './socket-store.js'
-import { startTicksOf } from './start-ticks.js'
+import { startTicksOf } from '../run/start-ticks.js'
 import type { UnitFacts } from './unit-facts.js'
 import { UnitProcess } from './unit-process.js'
 
@@ -63,6 +63,12 @@ export class Containers {
 
   list(): ContainerStatus[] {
     return [...this.#byName.values()].map((each) => each.status)
+  }
+
+  /** The unit of a container that is bridged; `undefined` if there is none of this name, or it has ended. */
+  unitOf(name: string): string | undefined {
+    const there = this.#byName.get(name)
+    return there?.isEnding === false ? there.registration.unit : undefined
   }
 
   /**

@@ -8,10 +8,11 @@ import { readHostEnvironment } from '../run/host-environment.js'
 import { unitIdentity } from '../run/unit-identity.js'
 import { BridgeError } from '../run/bridge-error.js'
 import { type AllowList, readAllowList } from './allow-list.js'
-import { type Caller, callerOf } from './caller.js'
+import { type Caller, callerOf, groupOfCaller } from './caller.js'
 import { checkPrivileges } from './check-privileges.js'
 import { Containers } from './containers.js'
 import { ControlServer } from './control-server.js'
+import { DescriptorDeposits } from './descriptor-deposits.js'
 import { EventStream } from './event-stream.js'
 import { takeInheritedSockets } from './inherited-sockets.js'
 import { ManagerWay } from './manager-way.js'
@@ -57,6 +58,8 @@ export async function runDaemon(): Promise<void> {
     onEvent: (event) => {
       events.tell(event)
       if (event.event === 'registered' || event.event === 'unregistered') showCount()
+      if (event.event === 'unregistered' || event.event === 'unit-ended')
+        deposits?.drop(event.name ?? '')
     },
     removeContainerOf: (unit) => {
       removeContainerOf(unit, [process.execPath, script], host.passedOn).catch((error: unknown) =>
@@ -64,6 +67,7 @@ export async function runDaemon(): Promise<void> {
       )
     },
   })
+  let deposits: DescriptorDeposits | undefined
   let timer: NodeJS.Timeout | undefined
   const showCount = (): void => {
     timer ??= setTimeout(() => {
@@ -87,6 +91,10 @@ export async function runDaemon(): Promise<void> {
   }
 
   const refusals = new RefusalLog(tell)
+  const onRefused = (reason: string): void => {
+    events.tell({ event: 'refused', text: reason })
+    refusals.add(reason)
+  }
   let control: ControlServer | undefined
   let metrics: Server | undefined
   await lifecycle({
@@ -97,12 +105,17 @@ export async function runDaemon(): Promise<void> {
         judge: callerOf,
         answer,
         events,
-        onRefused: (reason) => {
-          events.tell({ event: 'refused', text: reason })
-          refusals.add(reason)
-        },
+        onRefused,
       })
-      metrics = createMetricsServer(() => containers.list()).listen({ fd: sockets.metrics })
+      deposits = new DescriptorDeposits({
+        fd: sockets.descriptors,
+        judge: callerOf,
+        groupOf: groupOfCaller,
+        unitOf: (name) => containers.unitOf(name),
+        onRefused,
+      })
+      if (sockets.metrics !== undefined)
+        metrics = createMetricsServer(() => containers.list()).listen({ fd: sockets.metrics })
       if (allowList.size === 0)
         tell(
           `${PLACES.allowList} names no unit, so that no container will be bridged: see sdbridge daemon --help`,
@@ -117,6 +130,7 @@ export async function runDaemon(): Promise<void> {
     },
     stop() {
       control?.close()
+      deposits?.close()
       metrics?.close()
       containers.close()
     },

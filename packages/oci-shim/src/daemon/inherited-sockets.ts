@@ -2,7 +2,7 @@ import { listenFds } from '@sdbridge/listen-fds'
 import { bindSocket, removeStaleSocketFile } from '@sdbridge/syscalls'
 import { chmodSync, mkdirSync } from 'node:fs'
 import type { StoredSocket } from './containers.js'
-import { controlSocketOf, descriptorSocketOf, metricsSocketOf, type Places } from './places.js'
+import { controlSocketOf, descriptorSocketOf, type Places } from './places.js'
 import { isStoredName } from './socket-store.js'
 
 /** What the daemon listens at, and what an earlier run has left in the descriptor store. */
@@ -10,7 +10,8 @@ export interface InheritedSockets {
   /** Listening; the caller's. */
   readonly control: number
   readonly descriptors: number
-  readonly metrics: number
+  /** `undefined` if its unit is switched off. */
+  readonly metrics: number | undefined
   /** By their paths. */
   readonly stored: ReadonlyMap<string, StoredSocket>
 }
@@ -31,7 +32,7 @@ export function takeInheritedSockets(
   const paths = {
     control: controlSocketOf(places),
     descriptors: descriptorSocketOf(places),
-    metrics: metricsSocketOf(places),
+    metrics: places.metrics,
   }
   for (const inherited of listenFds()) {
     const { address, kind, name } = inherited
@@ -51,7 +52,7 @@ export function takeInheritedSockets(
   return {
     control: open(paths.control, 'stream'),
     descriptors: open(paths.descriptors, 'seqpacket'),
-    metrics: open(paths.metrics, 'stream'),
+    metrics: byPath.size === 0 ? bind(paths.metrics, 'stream', places) : byPath.get(paths.metrics),
     stored,
   }
 }

@@ -7,6 +7,7 @@ import { type FileChange, readTextFile } from '../install/file-change.js'
 import { printChanges } from '../install/print-changes.js'
 import {
   ALLOW_LIST,
+  daemonMetricsUnit,
   daemonServiceUnit,
   daemonSocketUnit,
   EMPTY_LIST,
@@ -27,6 +28,7 @@ export async function installDaemon({ isDryRun }: InstallDaemonOptions): Promise
   const isDue = printChanges(
     [
       change(SOCKET, daemonSocketUnit()),
+      change(METRICS, daemonMetricsUnit()),
       change(SERVICE, daemonServiceUnit(facts)),
       // What an operator has written there stays.
       { file: ALLOW_LIST, before: list, after: list ?? EMPTY_LIST },
@@ -36,13 +38,13 @@ export async function installDaemon({ isDryRun }: InstallDaemonOptions): Promise
   if (isDue && !isDryRun)
     writeSync(
       1,
-      `name units in ${ALLOW_LIST}, then: systemctl daemon-reload && systemctl enable --now sdbridge.socket sdbridge.service\n`,
+      `name units in ${ALLOW_LIST}, then: systemctl daemon-reload && systemctl enable --now sdbridge.service\n`,
     )
 }
 
 /** `sdbridge daemon uninstall`: the list of units stays. @throws BridgeError */
 export function uninstallDaemon({ isDryRun }: InstallDaemonOptions): void {
-  const changes = [SERVICE, SOCKET]
+  const changes = [SERVICE, SOCKET, METRICS]
     .map((name) => change(name, undefined))
     .filter(({ before }) => before !== undefined)
   if (changes.length === 0) return void writeSync(1, 'there is nothing to remove\n')
@@ -50,11 +52,12 @@ export function uninstallDaemon({ isDryRun }: InstallDaemonOptions): void {
   if (!isDryRun)
     writeSync(
       1,
-      'systemctl daemon-reload; systemctl stop sdbridge.socket sdbridge.service ends what runs\n',
+      'systemctl daemon-reload; systemctl stop sdbridge.socket sdbridge-metrics.socket sdbridge ends what runs\n',
     )
 }
 
 const SOCKET = 'sdbridge.socket'
+const METRICS = 'sdbridge-metrics.socket'
 const SERVICE = 'sdbridge.service'
 
 function change(name: string, after: string | undefined): FileChange {

@@ -8,6 +8,8 @@ export interface Places {
   readonly runtime: string
   /** The units that may be spoken for. */
   readonly allowList: string
+  /** Where Prometheus' text is served: not among what is root's alone, so that an exporter may be let in. */
+  readonly metrics: string
 }
 
 /** Those of this host. `StateDirectory=` and `RuntimeDirectory=` of the daemon's unit say the same. */
@@ -15,6 +17,7 @@ export const PLACES: Places = {
   notifyBase: '/var/lib/sdbridge-daemon/notify',
   runtime: '/run/sdbridge-daemon',
   allowList: '/etc/sdbridge/units',
+  metrics: '/run/sdbridge-metrics.sock',
 }
 
 /**
@@ -38,9 +41,4 @@ export function controlSocketOf({ runtime }: Places = PLACES): string {
 /** Where runtimes ask for descriptors. */
 export function descriptorSocketOf({ runtime }: Places = PLACES): string {
   return join(runtime, 'descriptors.sock')
-}
-
-/** Where Prometheus' text is served. */
-export function metricsSocketOf({ runtime }: Places = PLACES): string {
-  return join(runtime, 'metrics.sock')
 }

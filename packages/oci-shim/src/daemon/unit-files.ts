@@ -1,4 +1,4 @@
-import { controlSocketOf, descriptorSocketOf, metricsSocketOf, PLACES } from './places.js'
+import { controlSocketOf, descriptorSocketOf, PLACES } from './places.js'
 
 /** What the units of the daemon depend on. */
 export interface DaemonFacts {
@@ -17,10 +17,24 @@ Description=Sockets of the sdbridge daemon
 [Socket]
 ListenStream=${controlSocketOf()}
 ListenSequentialPacket=${descriptorSocketOf()}
-# Prometheus' text over HTTP; who else may read it, is told by a drop-in.
-ListenStream=${metricsSocketOf()}
 SocketMode=0600
 DirectoryMode=0700
+
+[Install]
+WantedBy=sockets.target
+`
+}
+
+/** The text of sdbridge-metrics.socket. */
+export function daemonMetricsUnit(): string {
+  return `[Unit]
+Description=Prometheus' text of the sdbridge daemon, over HTTP
+
+[Socket]
+ListenStream=${PLACES.metrics}
+Service=sdbridge.service
+# An exporter is let in by a drop-in: SocketMode=0660, and its SocketGroup=.
+SocketMode=0600
 
 [Install]
 WantedBy=sockets.target
@@ -32,13 +46,15 @@ export function daemonServiceUnit({ node, script, version }: DaemonFacts): strin
   return `[Unit]
 Description=sdbridge: containers notify the service manager
 Requires=sdbridge.socket
-After=sdbridge.socket
+Wants=sdbridge-metrics.socket
+After=sdbridge.socket sdbridge-metrics.socket
 # However often it is killed: given up on, it loses its descriptor store, and with it what containers have said.
 StartLimitIntervalSec=0
 
 [Service]
 Type=notify
 NotifyAccess=main
+Sockets=sdbridge.socket sdbridge-metrics.socket
 ExecStart=${[node, script].map(quoted).join(' ')} daemon
 ExecReload=/bin/kill -HUP $MAINPID
 WatchdogSec=30
@@ -100,6 +116,7 @@ UMask=0077
 
 [Install]
 WantedBy=multi-user.target
+Also=sdbridge.socket sdbridge-metrics.socket
 `
 }
 

@@ -8,7 +8,7 @@ import {
   sendSignal,
 } from '@sdbridge/syscalls'
 import { cgroupsOf } from '../cgroups/process-cgroups.js'
-import { startTicksOf } from './start-ticks.js'
+import { startTicksOf } from '../run/start-ticks.js'
 
 /** Which process speaks for a unit, in words that outlive this process. */
 export interface ProcessIdentity {

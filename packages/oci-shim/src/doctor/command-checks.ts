@@ -108,6 +108,7 @@ async function checkPlan({ command, options, state, bridge }: BridgedUnit): Prom
       unit: state.unit,
       cgroupParent: undefined,
       systemd: options.systemd,
+      isClientMain: options.daemon,
     })
     return plan.launch.warnings.map((warning) =>
       hint('command', warning, 'none is needed if that is meant'),

@@ -3,6 +3,7 @@ import type { RunOptions } from '../run/run-options.js'
 import { findBridgeCommand } from './bridge-command.js'
 import type { BridgedUnit } from './bridged-unit.js'
 import { checkCommand } from './command-checks.js'
+import { checkDaemon } from './daemon-checks.js'
 import { type Diagnosis, fault } from './diagnosis.js'
 import { checkEngine } from './engine-checks.js'
 import { checkHost, type HostPlaces } from './host-checks.js'
@@ -73,6 +74,7 @@ async function examineUnit(
   }
   return [
     ...checkSettings(bridged),
+    ...checkDaemon(bridged),
     ...(wrong === undefined
       ? []
       : [fault('command', wrong, 'correct ExecStart=; sdbridge run --help tells how')]),

@@ -166,12 +166,20 @@ function checkPull({ command, options, state, value }: BridgedUnit, image: strin
     return [fault('image', `${image} is not here, and --pull=never`, `pull or load ${image}`)]
   const seconds = parseTimespan(value('TimeoutStartUSec')) ?? Infinity
   const pullsBefore = state.startPre.some((words) => words.includes('pull'))
-  if (pullsBefore && seconds !== Infinity)
+  if (!options!.daemon && pullsBefore && seconds !== Infinity)
     return [
       risk(
         'start-timeout',
         `${image} is not here, and ExecStartPre= has TimeoutStartSec=${seconds} to pull it: there is no bridge yet that could extend it`,
         'leave ExecStartPre= out: the bridge extends the time-out while the engine pulls',
+      ),
+    ]
+  if (options!.daemon && seconds !== Infinity)
+    return [
+      risk(
+        'start-timeout',
+        `${image} is not here, and its pull counts for TimeoutStartSec=${seconds}: with --daemon there is nobody who could extend it`,
+        'pull it now, or set a longer TimeoutStartSec=',
       ),
     ]
   const isExtended = options!.pullLimitSec > 0 && seconds > EXTENDED_AFTER_SEC

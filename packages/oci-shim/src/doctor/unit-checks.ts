@@ -58,7 +58,9 @@ function checkNotifyAccess({ value, options }: BridgedUnit): Diagnosis | undefin
   )
 }
 
-function checkStopPost({ state }: BridgedUnit): Diagnosis | undefined {
+function checkStopPost({ options, state }: BridgedUnit): Diagnosis | undefined {
+  // Which cleans up itself.
+  if (options?.daemon === true) return undefined
   const isThere = state.stopPost.some((words) =>
     /\bsdbridge(?:\.js)? cleanup\b/.test(words.join(' ')),
   )
@@ -94,7 +96,9 @@ function checkKillMode({ value, options }: BridgedUnit): Diagnosis | undefined {
   )
 }
 
-function checkStopTimeout({ value }: BridgedUnit): Diagnosis | undefined {
+function checkStopTimeout({ options, value }: BridgedUnit): Diagnosis | undefined {
+  // Then it has all of it.
+  if (options?.daemon === true) return undefined
   const seconds = parseTimespan(value('TimeoutStopUSec')) ?? Infinity
   if (seconds >= LEAST_STOP_SEC) return undefined
   return risk(
@@ -106,7 +110,8 @@ function checkStopTimeout({ value }: BridgedUnit): Diagnosis | undefined {
 
 const LEAST_STOP_SEC = 5
 
-function checkDirectory({ state, value }: BridgedUnit): Diagnosis | undefined {
+function checkDirectory({ options, state, value }: BridgedUnit): Diagnosis | undefined {
+  if (options?.daemon === true) return checkSharedDirectory(value)
   if (value('RuntimeDirectory') !== '') return undefined
   const user = value('User')
   if (!state.user && user !== '' && user !== 'root' && user !== '0')
@@ -115,13 +120,27 @@ function checkDirectory({ state, value }: BridgedUnit): Diagnosis | undefined {
       `User=${user} without RuntimeDirectory=: it cannot make its directory for the container socket in /run`,
       'set RuntimeDirectory=sdbridge-%p and RuntimeDirectoryMode=0700',
     )
-  const isWritable = /(?:^| )[+-]*\/run(?:\/sdbridge)?(?: |$)/.test(value('ReadWritePaths'))
-  if (value('ProtectSystem') !== 'strict' || isWritable) return undefined
+  if (canWriteToRun(value)) return undefined
   return fault(
     'runtime-directory',
     'ProtectSystem=strict without RuntimeDirectory=: /run is read-only, where the container socket is to be',
     'set RuntimeDirectory=sdbridge-%p and RuntimeDirectoryMode=0700',
   )
+}
+
+// The daemon's cleanup would not find another one.
+function checkSharedDirectory(value: BridgedUnit['value']): Diagnosis | undefined {
+  if (canWriteToRun(value)) return undefined
+  return fault(
+    'runtime-directory',
+    'ProtectSystem=strict: /run is read-only, where sdbridge run --daemon notes what is to be removed',
+    'set ReadWritePaths=/run',
+  )
+}
+
+function canWriteToRun(value: BridgedUnit['value']): boolean {
+  const isWritable = /(?:^| )[+-]*\/run(?:\/sdbridge)?(?: |$)/.test(value('ReadWritePaths'))
+  return value('ProtectSystem') !== 'strict' || isWritable
 }
 
 function checkSandbox({ value }: BridgedUnit): Diagnosis[] {
@@ -151,7 +170,8 @@ function checkSandbox({ value }: BridgedUnit): Diagnosis[] {
   ]
 }
 
-function checkFileLimit({ value }: BridgedUnit): Diagnosis | undefined {
+function checkFileLimit({ options, value }: BridgedUnit): Diagnosis | undefined {
+  if (options?.daemon === true) return undefined
   const limit = value('LimitNOFILE')
   if (!/^\d+$/.test(limit) || Number(limit) >= LEAST_FILES) return undefined
   return risk(

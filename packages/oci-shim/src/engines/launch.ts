@@ -27,6 +27,8 @@ export interface BridgeFacts {
   readonly request: { readonly door: DescriptorDoor; readonly text: string } | undefined
   /** Whether the container's first process is systemd. */
   readonly systemd: boolean
+  /** Whether the engine's client is to be the unit's main process: what the unit is told by signals, it passes on to the payload. */
+  readonly isClientMain: boolean
 }
 
 /** A command to run: the program, and what follows `argv[0]`. */

@@ -84,6 +84,7 @@ function planNew(
   addVariables(command, facts, words, warnings)
   // A signal that reaches the client as well as the bridge is the bridge's to answer, by the engine's stop.
   if (
+    !facts.isClientMain &&
     command.verb === 'run' &&
     !hasOption(command, 'sig-proxy') &&
     !isSwitchedOn(command, 'detach')

@@ -21,7 +21,7 @@ export type LifecycleStage = 'createRuntime' | 'poststop'
  */
 export async function registerContainer(state: ContainerState, places: Places): Promise<void> {
   const { annotations, id, pid } = state
-  const name = notifyNameIn(readConfig(state), places.notifyBase)
+  const name = nameOf(state, places)
   const unit = annotatedUnit(annotations, DAEMON_ANNOTATION)
   if (name === undefined) {
     if (unit !== undefined) throw withoutMount(unit, places)
@@ -45,18 +45,21 @@ export async function registerContainer(state: ContainerState, places: Places): 
  * @throws Error as {@link registerContainer}.
  */
 export async function unregisterContainer(state: ContainerState, places: Places): Promise<void> {
-  const { annotations, id } = state
+  const name = nameOf(state, places)
+  if (name !== undefined)
+    await callDaemon(controlSocketOf(places), { command: 'unregister', name, id: state.id })
+}
+
+function nameOf(state: ContainerState, places: Places): string | undefined {
   let config: JsonObject
   try {
     config = readConfig(state)
   } catch (error) {
-    // It may be anybody's.
-    if (annotations[DAEMON_ANNOTATION] === undefined) return
+    // It may be anybody's: crun takes another file, and somebody may have removed the bundle before the container.
+    if (state.annotations[DAEMON_ANNOTATION] === undefined) return undefined
     throw error
   }
-  const name = notifyNameIn(config, places.notifyBase)
-  if (name !== undefined)
-    await callDaemon(controlSocketOf(places), { command: 'unregister', name, id })
+  return notifyNameIn(config, places.notifyBase)
 }
 
 function readConfig({ bundle }: ContainerState): JsonObject {

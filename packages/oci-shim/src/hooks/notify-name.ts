@@ -11,12 +11,12 @@ import { isObject, listIn } from '../runtime/json-values.js'
  * @throws Error if it has several, or one of a name that no container has.
  */
 export function notifyNameIn(config: JsonObject, base: string): string | undefined {
-  const bases = [base, realPathOf(base)]
+  const bases = new Set([base, realPathOf(base)])
   const names = listIn(config['mounts']).flatMap((mount) => {
     const source = isObject(mount) ? mount['source'] : undefined
     if (typeof source !== 'string' || !source.startsWith('/')) return []
     const path = normalize(source).replace(/\/$/, '')
-    return bases.includes(dirname(path)) ? [basename(path)] : []
+    return bases.has(dirname(path)) ? [basename(path)] : []
   })
   const [name, ...others] = new Set(names)
   if (others.length > 0)

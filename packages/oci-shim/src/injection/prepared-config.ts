@@ -45,6 +45,7 @@ export function preparedConfig(
   const original = unpreparedConfig(config)
   const { annotations, hooks, mounts, process } = original
   if (!isObject(process)) throw new Error('it has no process: expected the config.json of a bundle')
+  if (daemon !== undefined) checkHooks(hooks, daemon)
   const path = mountInTheWay(original, mount.target)
   if (path !== undefined)
     throw new Error(`something else is mounted at ${path}: choose another --container-directory`)
@@ -75,6 +76,16 @@ export function preparedConfig(
     cgroupsPath: undefined,
   })
   return daemon === undefined ? edited : { ...edited, hooks: withHooks(objectIn(hooks), daemon) }
+}
+
+// A runtime refuses these too; added to, they would be lost.
+function checkHooks(hooks: Json | undefined, { hooks: ours }: DaemonEdit): void {
+  if (hooks !== undefined && !isObject(hooks)) throw new Error('hooks: expected an object')
+  for (const stage of Object.keys(ours)) {
+    const list = hooks?.[stage]
+    if (list !== undefined && !Array.isArray(list))
+      throw new Error(`hooks.${stage}: expected a list`)
+  }
 }
 
 function namesOfAbsent(values: JsonObject): string[] {
@@ -125,12 +136,10 @@ export function unpreparedConfig(config: JsonObject): JsonObject {
   }
 }
 
-function withoutAnnotations(
-  { [PREPARED_ANNOTATION]: _, ...annotations }: JsonObject,
-  daemon: DaemonEdit | undefined,
-): JsonObject {
+function withoutAnnotations(annotations: JsonObject, daemon: DaemonEdit | undefined): JsonObject {
   const { annotations: ours = {}, replaced = {} } = daemon ?? {}
   const kept = Object.entries(annotations).flatMap(([name, value]) => {
+    if (name === PREPARED_ANNOTATION) return []
     // What somebody has changed since is theirs.
     if (!Object.hasOwn(ours, name) || ours[name] !== value) return [[name, value]]
     return Object.hasOwn(replaced, name) ? [[name, replaced[name]]] : []

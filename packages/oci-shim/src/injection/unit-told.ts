@@ -1,5 +1,6 @@
 import { runCommand } from '../engines/command-outcome.js'
 import { BridgeError } from '../run/bridge-error.js'
+import { tell } from '../run/operator-log.js'
 import { findProgram } from '../run/program-file.js'
 import { parseProperties } from '../run/systemctl-properties.js'
 import { parseTimespan, parseUnitSettings } from '../run/unit-settings.js'
@@ -40,6 +41,11 @@ export async function readUnitTold(
   const [runtimeDirectory] = (properties.get('RuntimeDirectory') ?? '').split(' ')
   const { storeLimit = 0 } = parseUnitSettings(stdout)
   const watchdogSec = parseTimespan(properties.get('WatchdogUSec') ?? '') ?? 0
+  // systemd has it from a unit's start on.
+  if (watchdogSec === Infinity && NOT_STARTED.has(properties.get('ActiveState') ?? ''))
+    tell(
+      `${asked} is not being started, and so systemd does not tell its WatchdogSec=: if it has one, call this in its ExecStartPre=`,
+    )
   return {
     unit: properties.get('Id') ?? asked,
     runtimeDirectory: runtimeDirectory === '' ? undefined : runtimeDirectory,
@@ -52,8 +58,10 @@ export async function readUnitTold(
   }
 }
 
+const NOT_STARTED = new Set(['inactive', 'failed'])
 const PROPERTIES = [
   'LoadState',
+  'ActiveState',
   'Id',
   'RuntimeDirectory',
   'WatchdogUSec',

@@ -5,7 +5,13 @@ import { keepDescriptors } from './keep-descriptors.js'
 import { removeLabelledContainers } from './labelled-containers.js'
 import { removeNotedContainer } from './leftovers.js'
 import { tell } from './operator-log.js'
-import { baseDirectory, directoriesIn, fileNameOf, PrivateDirectory } from './private-directory.js'
+import {
+  baseDirectory,
+  directoriesIn,
+  fileNameOf,
+  PrivateDirectory,
+  SYSTEM_DIRECTORY,
+} from './private-directory.js'
 import type { CleanupOptions } from './run-options.js'
 import { isByHand, unitIdentity } from './unit-identity.js'
 
@@ -29,11 +35,17 @@ export async function cleanup(options: CleanupOptions = {}): Promise<number> {
         if (!directory.isServed) await clean(directory, host.passedOn)
       return 0
     }
-    const directory = new PrivateDirectory(join(base, fileNameOf(id)))
-    directory.checkIsFree()
-    const isNoted = directory.isOurs()
-    await clean(directory, host.passedOn)
-    if (!isNoted && mayHaveBeenKilled()) await removeLabelledContainers(id, host.passedOn)
+    // sdbridge run --daemon has its directory where all units have theirs, whatever the unit says.
+    const bases = process.geteuid!() === 0 ? [base, SYSTEM_DIRECTORY] : [base]
+    const directories = [...new Set(bases)].map(
+      (each) => new PrivateDirectory(join(each, fileNameOf(id))),
+    )
+    const checkIsFree = (): void => directories.forEach((each) => each.checkIsFree())
+    checkIsFree()
+    const isNoted = directories.some((each) => each.isOurs())
+    for (const directory of directories) await clean(directory, host.passedOn)
+    if (!isNoted && mayHaveBeenKilled())
+      await removeLabelledContainers(id, host.passedOn, checkIsFree)
     return 0
   } catch (error) {
     tell((error as Error).message)
@@ -43,6 +55,8 @@ export async function cleanup(options: CleanupOptions = {}): Promise<number> {
 
 async function clean(directory: PrivateDirectory, env: NodeJS.ProcessEnv): Promise<void> {
   await removeNotedContainer(directory, env)
+  // Not what a start of the unit has put in its place by now.
+  directory.checkIsFree()
   directory.remove()
 }
 

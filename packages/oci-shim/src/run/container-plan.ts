@@ -11,6 +11,7 @@ import type { BridgeFacts, Launch } from '../engines/launch.js'
 import { planLaunch } from '../engines/plan-launch.js'
 import { findPreparedContainer, type PreparedContainer } from '../engines/prepared-container.js'
 import { BridgeError } from './bridge-error.js'
+import type { ContainerPlaces } from './container-places.js'
 import { fileNameOf, PrivateDirectory, sharedDirectory } from './private-directory.js'
 import { resolveProgram } from './program-file.js'
 
@@ -19,6 +20,8 @@ export interface ContainerPlan {
   readonly command: EngineCommand
   readonly launch: Launch
   readonly directory: PrivateDirectory
+  /** The bridge's: the directory's own, unless another process is the bridge. */
+  readonly places: ContainerPlaces
   /** The unit's cgroup, if the container's is below it. */
   readonly cgroup: string | undefined
   /** What its runtime asks for, and where; `undefined` if its engine takes descriptors along, or there are none. */
@@ -32,6 +35,8 @@ export interface PlanFacts extends Omit<
 > {
   /** The unit's own directory. */
   readonly path: string
+  /** Those of another process that is the bridge; `undefined` if that is this one. */
+  readonly places?: ContainerPlaces | undefined
   /** The environment of all that is started. */
   readonly env: NodeJS.ProcessEnv
   /** How a new container comes by descriptors that its engine does not carry. */
@@ -41,22 +46,23 @@ export interface PlanFacts extends Omit<
 /** Plans the command of a known engine. */
 export async function planContainer(
   command: EngineCommand,
-  { path, env, door, ...facts }: PlanFacts,
+  { path, places: others, env, door, ...facts }: PlanFacts,
 ): Promise<ContainerPlan> {
   const containerName = containerNameOf(facts.unit)
   const prepared = command.verb === 'start' ? await findPrepared(command, env) : undefined
   const lasting = prepared?.notifyDirectory ?? lastingDirectory(command, containerName)
   if (lasting !== undefined) checkLasting(lasting)
   const directory = new PrivateDirectory(path, lasting)
+  const places = others ?? directory
   const request =
     prepared === undefined
-      ? requestOf(directory, facts.fdNames.length, command, door)
-      : checkedRequest(directory, prepared, facts.fdNames.length)
+      ? requestOf(places, facts.fdNames.length, command, door)
+      : checkedRequest(places, prepared, facts.fdNames.length)
   const launch = await planLaunch(
     command,
     {
       ...facts,
-      notifyDirectory: directory.notifyDirectory,
+      notifyDirectory: places.notifyDirectory,
       privateDirectory: directory.path,
       containerName,
       selinux: isSelinuxEnabled(),
@@ -64,12 +70,12 @@ export async function planContainer(
     },
     prepared,
   )
-  return { command, launch, directory, cgroup: facts.cgroupParent, request }
+  return { command, launch, directory, places, cgroup: facts.cgroupParent, request }
 }
 
 // A container that is created has no sockets yet: they are its unit's at each start.
 function requestOf(
-  directory: PrivateDirectory,
+  { descriptorSocketPath }: ContainerPlaces,
   count: number,
   { verb }: EngineCommand,
   door: DescriptorDoor | undefined,
@@ -77,12 +83,12 @@ function requestOf(
   if (door === undefined) return undefined
   const isWanted = verb === 'create' ? door.runtime === undefined : count > 0
   if (!isWanted) return undefined
-  return newRequest(directory.descriptorSocketPath)
+  return newRequest(descriptorSocketPath)
 }
 
 // Its annotation is written by whoever created it.
 function checkedRequest(
-  directory: PrivateDirectory,
+  { descriptorSocketPath }: ContainerPlaces,
   { hasInit, request }: PreparedContainer,
   count: number,
 ): DescriptorRequest | undefined {
@@ -92,10 +98,10 @@ function checkedRequest(
       'the container was created with --init: its payload is not process 1, which LISTEN_PID=1 names, and most programs will not take the sockets: create it anew without',
     )
   }
-  if (request === undefined || request.path === directory.descriptorSocketPath) return request
+  if (request === undefined || request.path === descriptorSocketPath) return request
   throw new BridgeError(
     'ERR_BRIDGE_FAILED',
-    `the container asks for descriptors at ${request.path}, and its bridge is at ${directory.descriptorSocketPath}: create it anew`,
+    `the container asks for descriptors at ${request.path}, and its bridge is at ${descriptorSocketPath}: create it anew`,
   )
 }
 

@@ -4,6 +4,7 @@ import { DescriptorBroker } from '../broker/descriptor-broker.js'
 import type { EngineName } from '../engines/launch.js'
 import { tell } from './operator-log.js'
 import type { PreparedRun } from './prepare-run.js'
+import type { RunOptions } from './run-options.js'
 
 /** The units whose processes start the runtimes of an engine's containers. */
 const ENGINE_UNITS: Partial<Record<EngineName, readonly string[]>> = {
@@ -12,6 +13,15 @@ const ENGINE_UNITS: Partial<Record<EngineName, readonly string[]>> = {
 }
 /** The same for a command that is no known engine's: whatever starts containers for it. */
 const ANY_ENGINE_UNITS = [...new Set(Object.values(ENGINE_UNITS).flat())]
+
+/** The units whose processes may ask for the descriptors of a container of this engine, or of a command that is none's. */
+export function engineUnitsOf(
+  engine: EngineName | undefined,
+  { engineUnits }: Pick<RunOptions, 'engineUnits'>,
+): readonly string[] {
+  const known = engine === undefined ? ANY_ENGINE_UNITS : (ENGINE_UNITS[engine] ?? [])
+  return [...known, ...engineUnits]
+}
 
 /**
  * Has the unit's descriptors ready for the runtime of its container, which asks for them when the engine starts it, and lets go of them
@@ -34,10 +44,7 @@ export function offerDescriptors({
     id,
     rule: {
       unitCgroup: identity.cgroup,
-      engineUnits: [
-        ...(plan === undefined ? ANY_ENGINE_UNITS : (ENGINE_UNITS[plan.launch.engine] ?? [])),
-        ...options.engineUnits,
-      ],
+      engineUnits: engineUnitsOf(plan?.launch.engine, options),
     },
     fds: sockets.fds.map(({ fd }) => fd),
     names: sockets.names,

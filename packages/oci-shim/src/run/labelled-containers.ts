@@ -15,11 +15,13 @@ const ANSWER_MS = 10_000
  * Removes the containers of a unit that docker and podman have, by their label, where nothing is noted of them. An engine that is not in
  * use here is not asked: podman would make itself at home.
  *
+ * @param checkIsFree Throws if a start of the unit has come in between, whose container it may be.
  * @throws BridgeError if one has a bridge at work, or cannot be removed.
  */
 export async function removeLabelledContainers(
   unit: string,
   env: NodeJS.ProcessEnv,
+  checkIsFree = (): void => {},
 ): Promise<void> {
   for (const engine of ['docker', 'podman'] as const) {
     if (!isInUse(engine, env)) continue
@@ -36,6 +38,7 @@ export async function removeLabelledContainers(
     const lasting = all.length === 0 ? [] : await list(`${UNIT_LABEL}=${unit}`, DIRECTORY_LABEL)
     for (const id of all.filter((each) => !lasting.includes(each))) {
       if (await isServedContainer({ file: engine, globals: [] }, id, env)) throw served(id, unit)
+      checkIsFree()
       tell(`removing the container ${id}, which ${unit} has left behind`)
       const removal = await runCommand(
         { file: engine, args: ['rm', '--force', id] },

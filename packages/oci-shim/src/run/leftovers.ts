@@ -3,6 +3,7 @@ import { type EngineCommand, isSwitchedOn } from '../engines/engine-command.js'
 import type { Command, Launch } from '../engines/launch.js'
 import { BridgeError } from './bridge-error.js'
 import { runCommand } from '../engines/command-outcome.js'
+import { removeMountpoints } from '../runtime/mountpoints.js'
 import { readInspected } from './inspected-container.js'
 import { tell } from './operator-log.js'
 import { isNone } from './own-container.js'
@@ -21,12 +22,14 @@ const PAUSE_MS = 500
  */
 export async function removeNotedContainer(
   directory: PrivateDirectory,
-  env: NodeJS.ProcessEnv,
+  ownEnv: NodeJS.ProcessEnv,
 ): Promise<void> {
   if (!directory.isOurs()) return
   const state = readState(directory.path)
   const container = state?.container
+  const env = { ...ownEnv, ...state?.environment }
   if (container === undefined) return
+  let isThere = true
   // The one that was noted may have gone, and its name to somebody else.
   if (container.inspect !== undefined) {
     const { code, stdout, reason } = await runCommand(container.inspect, env, ANSWER_MS)
@@ -35,8 +38,13 @@ export async function removeNotedContainer(
       tell(`the container ${container.name} does not belong to ${state?.unit} any more, and stays`)
       return
     }
+    isThere = code === 0
   }
-  await removeFound(container.name, container.remove, env)
+  // A start of the unit may have come in between.
+  directory.checkIsFree()
+  // What a runtime was making when it was killed is not there to ask for.
+  await (isThere ? removeFound : remove)(container.name, container.remove, env)
+  await removeMountpoints(state?.mountpoints ?? [])
 }
 
 /**

@@ -1,10 +1,10 @@
 import type { Command } from '../engines/launch.js'
-import type { PrivateDirectory } from './private-directory.js'
+import type { ContainerPlaces } from './container-places.js'
 
 /** Puts the bridge's paths into the arguments of a command that is no known engine: `{notify-directory}`, `{notify-socket}`. */
 export function fillPlaceholders(
   [file = '', ...args]: readonly string[],
-  { notifyDirectory, socketPath }: PrivateDirectory,
+  { notifyDirectory, socketPath }: ContainerPlaces,
 ): Command {
   const filled = args.map((arg) =>
     arg

@@ -6,12 +6,18 @@ import { examineEngine } from '../engines/engine-problem.js'
 import { SYSTEMD_SOCKET } from '../engines/systemd-needs.js'
 import { BridgeError } from './bridge-error.js'
 import { checkSystemd } from './check-systemd.js'
+import type { ContainerPlaces } from './container-places.js'
 import { type ContainerPlan, planContainer } from './container-plan.js'
 import { type ContainerSockets, takeSockets } from './container-sockets.js'
 import { type HostEnvironment, readHostEnvironment } from './host-environment.js'
 import { keepDescriptors } from './keep-descriptors.js'
 import { checkSockets } from './operator-notes.js'
-import { baseDirectory, fileNameOf, PrivateDirectory } from './private-directory.js'
+import {
+  baseDirectory,
+  fileNameOf,
+  PrivateDirectory,
+  SYSTEM_DIRECTORY,
+} from './private-directory.js'
 import type { RunOptions } from './run-options.js'
 import { type StartConditions, startConditions } from './start-conditions.js'
 import { cgroupForContainer } from './unit-cgroup.js'
@@ -29,6 +35,8 @@ export interface PreparedRun {
   /** `undefined` for a command that is no known engine's. */
   readonly plan: ContainerPlan | undefined
   readonly directory: PrivateDirectory
+  /** The bridge's: the directory's own, unless another process is the bridge. */
+  readonly places: ContainerPlaces
   /** What the container's runtime asks for, and where; `undefined` if descriptors are inherited, or there are none. */
   readonly request: DescriptorRequest | undefined
   /** For the one who wrote the command. */
@@ -41,12 +49,20 @@ export interface PreparedRun {
 
 const ANSWER_MS = 5000
 
-/** Reads what the host says, and plans the command. It changes nothing but this process' own environment. */
-export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
+/**
+ * Reads what the host says, and plans the command. It changes nothing but this process' own environment.
+ *
+ * @param placesFor Of another process that is the bridge, those for this unit.
+ */
+export async function prepareRun(
+  options: RunOptions,
+  placesFor?: (identity: UnitIdentity) => ContainerPlaces,
+): Promise<PreparedRun> {
   const host = readHostEnvironment()
   const sockets = takeSockets()
   keepDescriptors()
   const identity = unitIdentity(options.unit)
+  const others = placesFor?.(identity)
   const command = parseEngineCommand(options.command)
   const [settings, report] = await Promise.all([
     readUnitSettings(identity, host.passedOn, ANSWER_MS),
@@ -62,7 +78,9 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
   if (command === undefined) checkFirstProcess(options)
   else if (options.offerSockets) refuseOffer(command)
   const door = command && report && descriptorDoor(command, report)
-  const path = join(baseDirectory(host.runtimeDirectory), fileNameOf(identity.id))
+  // Whoever cleans up for another bridge knows nothing of the unit's RuntimeDirectory=.
+  const base = others === undefined ? baseDirectory(host.runtimeDirectory) : SYSTEM_DIRECTORY
+  const path = join(base, fileNameOf(identity.id))
   const storeLimit = isStoreless(options, command) ? 0 : storeLimitOf(options, host, settings)
   // What is only shown, and what is started another time, is meant for a unit.
   const isForUnit = options.print || command?.verb === 'create' || host.notifySocket !== undefined
@@ -71,10 +89,12 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     command &&
     (await planContainer(command, {
       path,
+      places: others,
       env: host.passedOn,
       containerDirectory: options.containerDirectory,
       variables: withSocket(variables, join(options.containerDirectory, socketName(options))),
       systemd: options.systemd,
+      isClientMain: others !== undefined,
       fdNames: sockets.names,
       door,
       unit: identity.id,
@@ -82,6 +102,7 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     }))
   if (plan !== undefined && !options.print) checkSockets(plan, sockets)
   const directory = plan?.directory ?? new PrivateDirectory(path)
+  const places = others ?? directory
   return {
     options,
     host,
@@ -91,10 +112,11 @@ export async function prepareRun(options: RunOptions): Promise<PreparedRun> {
     conditions: startConditions(identity, settings),
     plan,
     directory,
-    request: options.offerSockets ? newRequest(directory.descriptorSocketPath) : plan?.request,
+    places,
+    request: options.offerSockets ? newRequest(places.descriptorSocketPath) : plan?.request,
     warnings: [...(report?.warnings ?? []), ...(plan?.launch.warnings ?? [])],
     storeLimit,
-    variables: withSocket(variables, directory.socketPath),
+    variables: withSocket(variables, places.socketPath),
   }
 }
 

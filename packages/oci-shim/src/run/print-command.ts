@@ -6,8 +6,8 @@ import { childVariables } from './child-variables.js'
 
 /** Prints the command that would be run, as a shell would take it, with the variables that are set for it. */
 export function printCommand(prepared: PreparedRun): void {
-  const { options, plan, directory } = prepared
-  const { file, args } = plan?.launch ?? fillPlaceholders(options.command, directory)
+  const { options, plan, places } = prepared
+  const { file, args } = plan?.launch ?? fillPlaceholders(options.command, places)
   const variables = Object.entries(childVariables(prepared)).map(
     ([name, value]) => `${name}=${value}`,
   )

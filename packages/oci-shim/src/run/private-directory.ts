@@ -14,6 +14,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { BridgeError } from './bridge-error.js'
+import { hasLivingClient } from './state-file.js'
 
 /** A directory of one unit: what is in it is for nobody else but the container socket's directory, which the container sees. */
 export class PrivateDirectory {
@@ -37,9 +38,10 @@ export class PrivateDirectory {
   /**
    * Makes it, in place of what a crash has left. From then on it is served, for as long as this process lives.
    *
+   * @param options Whether the container socket's directory is made with it: another bridge has its own.
    * @throws BridgeError if another bridge serves it, or if it may be somebody else's.
    */
-  make(): void {
+  make({ hasNotifyDirectory = true }: { hasNotifyDirectory?: boolean } = {}): void {
     this.checkIsFree()
     const fresh = makeBeside(this.path)
     let place = fresh
@@ -49,7 +51,7 @@ export class PrivateDirectory {
       this.#lock.bind({ family: 'unix', path: join(fresh, LOCK) })
       this.#moveIn(fresh)
       place = this.path
-      this.#makeNotifyDirectory()
+      if (hasNotifyDirectory) this.#makeNotifyDirectory()
     } catch (error) {
       rmSync(place, { recursive: true, force: true })
       this.#lock?.close()
@@ -58,13 +60,22 @@ export class PrivateDirectory {
     }
   }
 
-  /** Whether a bridge is at work. */
+  /** Whether a bridge is at work, or the engine's client that one has become. */
   get isServed(): boolean {
-    return isServed(join(this.path, LOCK)) || isServed(this.socketPath)
+    return isServed(join(this.path, LOCK)) || isServed(this.socketPath) || this.#hasClient
   }
 
-  /** @throws BridgeError if somebody answers at its socket: another bridge of this unit is at work. */
+  get #hasClient(): boolean {
+    return this.isOurs() && hasLivingClient(this.path)
+  }
+
+  /** @throws BridgeError if somebody answers at its socket: another bridge of this unit is at work; or its engine's client is. */
   checkIsFree(): void {
+    if (this.#hasClient)
+      throw new BridgeError(
+        'ERR_BRIDGE_FAILED',
+        `the container noted in ${this.path} has not ended: its unit's engine client is at work; stop the unit, or end that process`,
+      )
     if (!this.isServed) return
     throw new BridgeError(
       'ERR_BRIDGE_FAILED',
@@ -159,9 +170,12 @@ export function baseDirectory(runtimeDirectory: string | undefined): string {
   return runtimeDirectory ?? sharedDirectory()
 }
 
+/** Root's. */
+export const SYSTEM_DIRECTORY = '/run/sdbridge'
+
 /** It outlives units. */
 export function sharedDirectory(): string {
-  if (process.geteuid!() === 0) return '/run/sdbridge'
+  if (process.geteuid!() === 0) return SYSTEM_DIRECTORY
   const { XDG_RUNTIME_DIR } = process.env
   if (XDG_RUNTIME_DIR !== undefined && XDG_RUNTIME_DIR.startsWith('/')) {
     return join(XDG_RUNTIME_DIR, 'sdbridge')
@@ -181,7 +195,8 @@ export function isServed(path: string): boolean {
     probe.connect({ family: 'unix', path })
     return true
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code !== 'ECONNREFUSED'
+    // It may also have been removed in between.
+    return !['ECONNREFUSED', 'ENOENT'].includes((error as NodeJS.ErrnoException).code!)
   } finally {
     probe.close()
   }

@@ -20,6 +20,8 @@ export interface RunOptions {
   readonly engineUnits: readonly string[]
   /** Whether the container's first process is systemd. */
   readonly systemd: boolean
+  /** Whether `sdbridge daemon` bridges the container: this process becomes the engine's client. */
+  readonly daemon: boolean
   /** Prints the command that would be run, and does nothing else. */
   readonly print: boolean
   /** Stands for the unit where there is none: under another service manager, say. */

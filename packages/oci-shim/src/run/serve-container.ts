@@ -7,7 +7,7 @@ import { answerSignals, tellSummary } from './answer-signals.js'
 import { Child } from './child-process.js'
 import { childVariables } from './child-variables.js'
 import { ContainerEnd } from './container-end.js'
-import { removalOf, removeContainer, removeContainerNow } from './container-removal.js'
+import { removeContainer, removeContainerNow } from './container-removal.js'
 import { ContainerStop } from './container-stop.js'
 import { type Ending, endAs } from './ending.js'
 import { extendWhilePulling } from './extend-while-pulling.js'
@@ -25,6 +25,7 @@ import { resolveProgram } from './program-file.js'
 import type { PullExtension } from './pull-extension.js'
 import { signalContainer } from './signal-container.js'
 import type { SignalInbox } from './signal-inbox.js'
+import { stateOf } from './run-state.js'
 import { writeState } from './state-file.js'
 import { stopGraceSec } from './stop-grace.js'
 import { makeRoomForContainer } from './unit-cgroup.js'
@@ -83,15 +84,7 @@ async function serve(prepared: PreparedRun, inbox: SignalInbox): Promise<Ending>
   const launch = plan?.launch
   const env = host.passedOn
   const own = launch && new OwnContainer({ launch, env, unit: identity.id })
-  writeState(directory.path, {
-    unit: identity.id,
-    invocation: host.invocation,
-    container: plan && {
-      name: plan.launch.container.name,
-      inspect: plan.launch.verb === 'start' ? undefined : plan.launch.container.inspect,
-      remove: removalOf(plan.launch, plan.launch.container),
-    },
-  })
+  writeState(directory.path, stateOf(prepared))
 
   let child: Child | undefined
   let isReady = false
@@ -171,8 +164,8 @@ function innerSystemd(
 }
 
 async function startChild(prepared: PreparedRun): Promise<Child> {
-  const { conditions, directory, host, options, plan, request, sockets } = prepared
-  const command = plan?.launch ?? fillPlaceholders(options.command, directory)
+  const { conditions, host, options, places, plan, request, sockets } = prepared
+  const command = plan?.launch ?? fillPlaceholders(options.command, places)
   const fds =
     plan?.launch.passesFds === false || request !== undefined ? [] : sockets.fds.map(({ fd }) => fd)
   const env = { ...host.passedOn, ...childVariables(prepared) }

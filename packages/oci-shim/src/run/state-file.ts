@@ -1,6 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from '../engines/launch.js'
+import { isAlive, type NotedProcess } from './start-ticks.js'
 
 /** What must be known to remove a container when the process that started it is gone. */
 export interface RunState {
@@ -8,6 +9,12 @@ export interface RunState {
   readonly invocation: string | undefined
   /** `undefined` for a command that is no known engine. */
   readonly container: NotedContainer | undefined
+  /** The engine's client, where that is all there is in the unit: for as long as it lives, the container is not left behind. */
+  readonly client?: NotedProcess
+  /** What the engine's client finds in its environment, of what tells it where its containers are. */
+  readonly environment?: Readonly<Record<string, string>>
+  /** What its runtime may make as mountpoints, as in the launch. */
+  readonly mountpoints?: readonly string[]
 }
 
 export interface NotedContainer {
@@ -34,4 +41,10 @@ export function readState(directory: string): RunState | undefined {
   } catch {
     return undefined
   }
+}
+
+/** Whether the process that has become the engine's client, after it wrote this, is still there. */
+export function hasLivingClient(directory: string): boolean {
+  const client = readState(directory)?.client
+  return client !== undefined && isAlive(client)
 }

@@ -19,6 +19,7 @@ export class DaemonBench {
     notifyBase: join(this.directory, 'notify'),
     runtime: join(this.directory, 'run'),
     allowList: join(this.directory, 'units'),
+    metrics: join(this.directory, 'metrics.sock'),
   }
   readonly events: Omit<ContainerEvent, 'time'>[] = []
   readonly told: string[] = []
