@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
+import { DatagramSocket } from '@sdbridge/syscalls'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Random } from '../../../test/support/random.js'
 import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
@@ -15,6 +16,9 @@ const CONTAINERS = 1000
 const UNITS = 20
 const KILLS = 20
 const STOPS = 3
+/** Between two kills. */
+const REGISTERED_EACH_TIME = 40
+const REGISTERED = KILLS * REGISTERED_EACH_TIME
 /** Without a message, after which one was lost. */
 const LONGEST_PAUSE_MS = 10_000
 const SEED = Number(process.env['SDBRIDGE_CRASH_SEED'] ?? process.pid)
@@ -92,6 +96,47 @@ describe.runIf(isRoot() && works(PYTHON, '-c', '') && mayClaim())('the daemon en
     expect(manager.storeSize).toBe(CONTAINERS)
   }, 120_000)
 })
+
+test.runIf(isRoot() && mayClaim())(
+  'killed while containers are registered: each is registered wholly or not at all',
+  async () => {
+    const main = spawn('sleep', ['infinity'])
+    onTestFinished(() => void main.kill())
+    const arrived: number[] = []
+    const [cgroup = ''] = cgroupsOf('self')
+    const manager = new StoreManager(temporaryDirectory(), cgroup, [main.pid!], ({ container }) =>
+      arrived.push(container),
+    )
+    const numbers = Array.from({ length: REGISTERED }, (_, index) => index)
+    const names = numbers.map((number) => `c${number}`)
+    const random = new Random(SEED)
+    for (let kill = 1; kill <= KILLS; kill++) {
+      manager.start()
+      manager.register(main.pid!, names.slice(0, kill * REGISTERED_EACH_TIME))
+      await manager.saysSomething()
+      await delay(random.below(30))
+      await manager.end('SIGKILL')
+    }
+    manager.start()
+    manager.register(main.pid!, names)
+    await manager.bridges(REGISTERED)
+    await until(() => manager.storeSize === REGISTERED)
+    for (const number of numbers) {
+      const sender = new DatagramSocket('unix')
+      const path = join(manager.directory, `notify/c${number}/notify.sock`)
+      sender.trySend(Buffer.from(`STATUS=${number} 1`), { address: { family: 'unix', path } })
+      sender.close()
+    }
+    await until(() => arrived.length === REGISTERED)
+    expect(arrived.toSorted((one, other) => one - other)).toEqual(numbers)
+    // What the last run was told is what the next one finds.
+    await manager.end('SIGKILL')
+    manager.start()
+    await manager.bridges(REGISTERED)
+    expect(manager.storeSize).toBe(REGISTERED)
+  },
+  60_000,
+)
 
 /** A daemon that bridges all containers, which send. */
 async function startBridged() {

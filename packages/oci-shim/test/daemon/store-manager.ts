@@ -94,6 +94,11 @@ export class StoreManager {
     return until(() => this.#lines.includes(`bridges ${count}`))
   }
 
+  /** Waits until it has taken up what there was. */
+  saysSomething(): Promise<void> {
+    return until(() => this.#lines.length > 0)
+  }
+
   register(mainPid: number, names: readonly string[]): void {
     this.#daemon!.stdin!.write(`${[mainPid, ...names].join(' ')}\n`)
   }
