@@ -259,7 +259,7 @@ ${settings}
 
 const SETTINGS = `UnsetEnvironment=NOTIFY_SOCKET
 ExecStopPost=
-WatchdogSec=20
+WatchdogSec=60
 FileDescriptorStoreMax=7
 `
 
@@ -292,7 +292,7 @@ async function writeMain(
 async function expectBridged(service: BridgedService, payload: Payload): Promise<void> {
   expect(await payload.environment()).toMatchObject({
     NOTIFY_SOCKET: '/run/notify/notify.sock',
-    WATCHDOG_USEC: '20000000',
+    WATCHDOG_USEC: '60000000',
     FDSTORE: '7',
   })
   expect(await payload.listFolder('/run/notify')).toEqual(['notify.sock'])

@@ -1,6 +1,4 @@
-import { parseWords } from './parse-words.js'
-import { succeed } from './succeed.js'
-import { UsageError } from './usage-error.js'
+import { jsonCommand } from './json-command.js'
 
 export const HELP = `Usage: sdbridge events [--json]
 
@@ -17,18 +15,8 @@ not answer, or this has read too slowly.
 
 /** `sdbridge events`. */
 export async function main(args: readonly string[]): Promise<number> {
-  const { values, rest } = parseWords(args, OPTIONS)
-  if (values.help === true) {
-    process.stdout.write(HELP)
-    return 0
-  }
-  const [word] = rest
-  if (word !== undefined) throw new UsageError(`expected options only, found '${word}'`)
-  const { printEvents } = await import('../control/print-events.js')
-  return await succeed(() => printEvents(values.json === true))
+  return await jsonCommand(args, HELP, async (asJson) => {
+    const { printEvents } = await import('../control/print-events.js')
+    await printEvents(asJson)
+  })
 }
-
-const OPTIONS = {
-  json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const

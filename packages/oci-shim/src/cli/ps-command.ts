@@ -1,6 +1,4 @@
-import { parseWords } from './parse-words.js'
-import { succeed } from './succeed.js'
-import { UsageError } from './usage-error.js'
+import { jsonCommand } from './json-command.js'
 
 export const HELP = `Usage: sdbridge ps [--json]
 
@@ -17,18 +15,8 @@ Exit status: 0; 2 for a mistake on the command line; 125 if the daemon does not 
 
 /** `sdbridge ps`. */
 export async function main(args: readonly string[]): Promise<number> {
-  const { values, rest } = parseWords(args, OPTIONS)
-  if (values.help === true) {
-    process.stdout.write(HELP)
-    return 0
-  }
-  const [word] = rest
-  if (word !== undefined) throw new UsageError(`expected options only, found '${word}'`)
-  const { printContainers } = await import('../control/print-containers.js')
-  return await succeed(() => printContainers(values.json === true))
+  return await jsonCommand(args, HELP, async (asJson) => {
+    const { printContainers } = await import('../control/print-containers.js')
+    await printContainers(asJson)
+  })
 }
-
-const OPTIONS = {
-  json: { type: 'boolean' },
-  help: { type: 'boolean', short: 'h' },
-} as const

@@ -1,6 +1,7 @@
 import type { Outgoing } from '@sdbridge/notify/relay'
 import { closeFd, pipe } from '@sdbridge/syscalls'
 import createDebug from 'debug'
+import { closePipe } from '../proxy/close-pipe.js'
 import { managerOutlet } from '../proxy/manager-outlet.js'
 import { onceHangup } from '../proxy/once-hangup.js'
 
@@ -86,7 +87,8 @@ export class ManagerWay {
     clearTimeout(this.#timer)
     this.#outlet.onceRoom(undefined)
     this.#outlet.close()
-    this.#closePipe()
+    if (this.#pipe !== undefined) closePipe(this.#pipe)
+    this.#pipe = undefined
     this.#waiting.clear()
     this.#afterAll = []
   }
@@ -136,13 +138,6 @@ export class ManagerWay {
       if (this.#isBlocked) this.#waiting.add(callback)
       else callback()
     }
-  }
-
-  #closePipe(): void {
-    if (this.#pipe === undefined) return
-    closeFd(this.#pipe.readFd)
-    closeFd(this.#pipe.writeFd)
-    this.#pipe = undefined
   }
 }
 

@@ -1,4 +1,5 @@
 import { closeFd, closeForeignFds, kindOfFd, pipe } from '@sdbridge/syscalls'
+import { closePipe } from './close-pipe.js'
 import type { HeldDescriptors } from './held-descriptors.js'
 import { onceHangup, type StopWatching } from './once-hangup.js'
 import type { QueueEntry } from './queue-entry.js'
@@ -92,9 +93,7 @@ export class BarrierEntry implements QueueEntry {
   }
 
   #closePipe(): void {
-    if (this.#pipe === undefined) return
-    closeFd(this.#pipe.readFd)
-    closeFd(this.#pipe.writeFd)
+    if (this.#pipe !== undefined) closePipe(this.#pipe)
     this.#pipe = undefined
   }
 }
