@@ -20,6 +20,9 @@ import type { UnitFacts } from './unit-facts.js'
 import { UnitProcess } from './unit-process.js'
 
 const WRITE_MS = 500
+/** At once, and the pause before the next ones. */
+const MOST_WRITTEN = 64
+const NEXT_WRITE_MS = 1
 const OWN_DESCRIPTORS = 64
 
 export interface ContainersOptions {
@@ -257,11 +260,18 @@ export class Containers {
   // A payload decides how often something changes, so it is not written each time.
   #writeSoon(container: BridgedContainer): void {
     this.#unwritten.add(container)
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined
-      for (const each of this.#unwritten) this.#write(each)
-      this.#unwritten.clear()
-    }, WRITE_MS).unref()
+    this.#timer ??= setTimeout(() => this.#writeSome(), WRITE_MS).unref()
+  }
+
+  // A thousand at once would hold up all messages for a while.
+  #writeSome(): void {
+    this.#timer = undefined
+    for (const each of [...this.#unwritten].slice(0, MOST_WRITTEN)) {
+      this.#unwritten.delete(each)
+      this.#write(each)
+    }
+    if (this.#unwritten.size > 0)
+      this.#timer = setTimeout(() => this.#writeSome(), NEXT_WRITE_MS).unref()
   }
 
   #write({ isEnding, progress, registration }: BridgedContainer): void {
