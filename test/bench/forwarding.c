@@ -3,7 +3,7 @@
  *
  *   peer relay FROM TO                passes on what comes to the socket FROM, until a signal ends it
  *   peer crowd PATH COUNT SENDERS     sends as fast as the receiver takes, from so many processes at once, and half as many before, to warm up
- *   peer spread PATTERN COUNT SOCKETS sends as fast as the receivers take, to so many in turn: their paths are PATTERN with a number for its %, if it has one
+ *   peer spread PATTERN COUNT SOCKETS sends to each of so many; later as fast as they take, to all in turn: their paths are PATTERN with a number for its %, if it has one
  *   peer stamp PATH COUNT RATE        sends so many a second, each with the time at which it was sent
  *   peer collect PATH BEFORE COUNT    receives until SIGTERM. When it has the messages that are measured, it
  *                                     tells in one line of JSON how long they took together, what processor time
@@ -86,6 +86,9 @@ spread(const char *pattern, long count, long sockets) {
     files.rlim_cur = files.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &files) < 0) die("setrlimit");
     for (long i = 0; i < sockets; i++) fds[i] = open_one_of(pattern, i);
+    /* What is new with the first one of each, such as its status, the daemon writes down a moment later. */
+    send_in_turn(fds, sockets, sockets);
+    sleep(2);
     send_in_turn(fds, sockets, count / WARM_UP);
     send_in_turn(fds, sockets, count);
     puts("{}");

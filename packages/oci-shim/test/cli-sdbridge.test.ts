@@ -139,7 +139,7 @@ describe('a mistake on the command line: one line, a hint, and exit status 2', (
     [['cdi', '--', '-x'], 'cdi', "'-x'"],
     [['cdi', '--output', 'x', 'web'], 'cdi', "'x'"],
     [['hook'], 'hook', 'found none'],
-    [['hook', 'poststop'], 'hook', "'poststop'"],
+    [['hook', 'startContainer'], 'hook', "'startContainer'"],
     [['hook', 'install', 'web'], 'hook', "'web'"],
     [['hook', 'install', '--directory', 'x'], 'hook', "'x'"],
     [['hook', 'precreate', '--container-directory', '/'], 'hook', "'/'"],

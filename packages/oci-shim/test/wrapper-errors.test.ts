@@ -29,7 +29,7 @@ describe.skipIf(!canRun)('a container that asks and cannot have them is not made
     const log = JSON.parse(readFileSync(join(runtime.directory, 'log.json'), 'utf8'))
     expect(log).toEqual({
       level: 'error',
-      msg: expect.stringMatching(/^sdbridge: expected sdbridge run .* at \/nonexistent\/.*ENOENT/),
+      msg: expect.stringMatching(/^sdbridge: expected the bridge .* at \/nonexistent\/.*ENOENT/),
       time: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
     })
     expect(outcome.stderr).toContain(log.msg)

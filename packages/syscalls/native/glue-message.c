@@ -105,9 +105,6 @@ js_discard(napi_env env, napi_callback_info info) {
 }
 
 const struct export message_exports[] = {
-    { "send", js_send },
-    { "sendBatch", js_send_batch },
-    { "receive", js_receive },
-    { "discard", js_discard },
+    { "send", js_send }, { "sendBatch", js_send_batch }, { "receive", js_receive }, { "discard", js_discard },
     { NULL, NULL },
 };

@@ -60,8 +60,7 @@ sys_receive(int fd, void *buffer, size_t capacity, int options, struct sys_incom
     header.msg_control = control.bytes;
     header.msg_controllen = sizeof control.bytes;
 
-    do
-        result = sys_call(SYS_recvmsg, fd, (long) &header, flags, 0, 0);
+    do result = sys_call(SYS_recvmsg, fd, (long) &header, flags, 0, 0);
     while (result == -EINTR);
     if (result < 0) return (int) result;
 
@@ -80,8 +79,7 @@ int
 sys_discard(int fd) {
     long result;
 
-    do
-        result = sys_call(SYS_recvfrom, fd, 0, 0, MSG_DONTWAIT, 0);
+    do result = sys_call(SYS_recvfrom, fd, 0, 0, MSG_DONTWAIT, 0);
     while (result == -EINTR);
     return result < 0 ? (int) result : 0;
 }

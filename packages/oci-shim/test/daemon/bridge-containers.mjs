@@ -14,6 +14,7 @@ const places = {
   notifyBase: join(directory, 'notify'),
   runtime: join(directory, 'runtime'),
   allowList: join(directory, 'units'),
+  metrics: join(directory, 'metrics.sock'),
 }
 const tell = (text) => process.stderr.write(`${text}\n`)
 // Whoever starts it cannot know its number before.

@@ -28,6 +28,8 @@ export class StoreManager {
   readonly #stored = new Map<string, number>()
   readonly #lines: string[] = []
   #daemon: ChildProcess | undefined
+  /** It has ended, and nobody has ended it. */
+  #hasDied = false
   /** Also of those that were killed, which may have sent more than has been read. */
   readonly #daemonPids = new Set<number>()
   /** Of containers. */
@@ -84,6 +86,7 @@ export class StoreManager {
         },
       },
     )
+    this.#daemon.once('exit', (code) => (this.#hasDied ||= code !== null && code !== 0))
     this.#daemonPids.add(this.#daemon.pid!)
     const lines = this.#lines
     createInterface(this.#daemon.stdout!).on('line', (line) => lines.push(line))
@@ -91,12 +94,20 @@ export class StoreManager {
 
   /** Waits until it bridges so many containers. */
   bridges(count: number): Promise<void> {
-    return until(() => this.#lines.includes(`bridges ${count}`))
+    return this.#until(() => this.#lines.includes(`bridges ${count}`))
   }
 
   /** Waits until it has taken up what there was. */
   saysSomething(): Promise<void> {
-    return until(() => this.#lines.length > 0)
+    return this.#until(() => this.#lines.length > 0)
+  }
+
+  /** @throws Error if the daemon has ended by itself. */
+  #until(isSo: () => boolean): Promise<void> {
+    return until(() => {
+      if (this.#hasDied) throw new Error('the daemon has ended')
+      return isSo()
+    })
   }
 
   register(mainPid: number, names: readonly string[]): void {
