@@ -39,8 +39,11 @@ describeContainers(
         expect(await new DaemonHost(host.machine).list()).toMatchObject([
           { name: service.unit, unit: service.unit, state: 'ready', status: 'from within' },
         ])
+        await payload.outlive('SIGHUP')
+        await service.systemctl('kill', '--signal=HUP', '--kill-whom=main')
+        await expect.poll(() => payload.signals, { timeout: 30_000 }).toEqual(['SIGHUP'])
         await service.systemctl('stop')
-        expect(payload.signals).toEqual(['SIGTERM'])
+        expect(payload.signals).toEqual(['SIGHUP', 'SIGTERM'])
         await service.waitFor({ ActiveState: 'inactive', Result: 'success' })
       },
     )

@@ -35,13 +35,10 @@ export async function cleanup(options: CleanupOptions = {}): Promise<number> {
         if (!directory.isServed) await clean(directory, host.passedOn)
       return 0
     }
-    // sdbridge run --daemon has its directory where all units have theirs, whatever the unit says.
-    const bases = process.geteuid!() === 0 ? [base, SYSTEM_DIRECTORY] : [base]
-    const directories = [...new Set(bases)].map(
-      (each) => new PrivateDirectory(join(each, fileNameOf(id))),
-    )
-    const checkIsFree = (): void => directories.forEach((each) => each.checkIsFree())
+    const find = (): PrivateDirectory[] => directoriesOf(id, base)
+    const checkIsFree = (): void => find().forEach((each) => each.checkIsFree())
     checkIsFree()
+    const directories = find()
     const isNoted = directories.some((each) => each.isOurs())
     for (const directory of directories) await clean(directory, host.passedOn)
     if (!isNoted && mayHaveBeenKilled())
@@ -51,6 +48,13 @@ export async function cleanup(options: CleanupOptions = {}): Promise<number> {
     tell((error as Error).message)
     return exitCodeOf(error)
   }
+}
+
+// sdbridge run --daemon has its directory where all units of root's have theirs, whatever the unit says.
+function directoriesOf(id: string, base: string): PrivateDirectory[] {
+  const directory = new PrivateDirectory(join(base, fileNameOf(id)))
+  const other = new PrivateDirectory(join(SYSTEM_DIRECTORY, fileNameOf(id)))
+  return base !== SYSTEM_DIRECTORY && other.isOfClient ? [directory, other] : [directory]
 }
 
 async function clean(directory: PrivateDirectory, env: NodeJS.ProcessEnv): Promise<void> {

@@ -14,7 +14,7 @@ import {
 import { basename, dirname, join } from 'node:path'
 import { DatagramSocket } from '@sdbridge/syscalls'
 import { BridgeError } from './bridge-error.js'
-import { hasLivingClient } from './state-file.js'
+import { hasLivingClient, readState } from './state-file.js'
 
 /** A directory of one unit: what is in it is for nobody else but the container socket's directory, which the container sees. */
 export class PrivateDirectory {
@@ -63,6 +63,11 @@ export class PrivateDirectory {
   /** Whether a bridge is at work, or the engine's client that one has become. */
   get isServed(): boolean {
     return isServed(join(this.path, LOCK)) || isServed(this.socketPath) || this.#hasClient
+  }
+
+  /** Whether it was made by a process that has become an engine's client. */
+  get isOfClient(): boolean {
+    return this.isOurs() && readState(this.path)?.client !== undefined
   }
 
   get #hasClient(): boolean {
