@@ -41,6 +41,16 @@ describe.skipIf(!isRoot())('containers of the daemon', () => {
     expect(bench.eventNames).toEqual(['registered', 'ready', 'dropped'])
   })
 
+  test('what is longer than systemd reads is shortened', async () => {
+    const manager = new RawManager()
+    const bench = new DaemonBench(manager.path)
+    const payload = await bench.register('web', new MainProcess().facts())
+    await payload.send(`READY=1\nSTATUS=${'x'.repeat(5000)}`)
+    const [message] = await manager.until(1)
+    expect(message!.data.length).toBeLessThanOrEqual(4096)
+    expect(manager.texts[0]).toMatch(/^READY=1\nSTATUS=x+…$/)
+  })
+
   test.each(['MAINPID=1', 'MAINPIDFD=1', 'MAINPIDFDID=1', 'NOTIFYACCESS=all'])(
     'never say %s',
     async (line) => {

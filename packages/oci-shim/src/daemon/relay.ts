@@ -1,4 +1,4 @@
-import type { ParsedAssignments } from '@sdbridge/notify/relay'
+import { MESSAGE_MAX_BYTES, type ParsedAssignments } from '@sdbridge/notify/relay'
 import {
   type DatagramSocket,
   type PeekingReceiver,
@@ -156,6 +156,7 @@ export class Relay {
       const reading = readArrival({ datagram, fds, report }, this.#rules)
       if (reading === 'barrier') return this.#passBarrier()
       if (reading === undefined) return true
+      if (datagram.fullLength > MESSAGE_MAX_BYTES) this.#ledger.rescued++
       return this.#forward({ message: reading, fds: fds.take(), report })
     } catch (error) {
       report('failed', (error as Error).message)
