@@ -95,6 +95,25 @@ export const scenarios = {
       await received(sent)
     },
   },
+  'messages leave the queue when they have been dealt with': {
+    run(defer) {
+      const socket = opened(defer, new DatagramSocket('unix'))
+      socket.bind({ family: 'unix' })
+      const sender = opened(defer, new DatagramSocket('unix'))
+      sender.connect(describeSocket(socket.fd).localAddress)
+      let failure
+      const answers = [false]
+      const receiver = socket.peek({
+        onMessage: () => answers.shift() ?? true,
+        onError: (error) => (failure = error),
+      })
+      for (const text of ['a', 'b']) sender.trySend(Buffer.from(text), { fds: [0] })
+      receiver.readBatch()
+      receiver.release()
+      receiver.readBatch()
+      if (failure !== undefined) throw failure
+    },
+  },
   'a batch is sent': {
     async run(defer) {
       const { sender, received } = inbox(defer)
