@@ -1,6 +1,7 @@
-import { closeForeignFds, type Connection, connectSocket } from '@sdbridge/syscalls'
+import { closeForeignFds, type Connection } from '@sdbridge/syscalls'
 import type { DescriptorRequest } from '../engines/descriptor-request.js'
 import { decodeAnswer, encode, MOST_BYTES } from './broker-message.js'
+import { connectToBroker } from './connect-to-broker.js'
 import { whyNotTrusted } from './peer-process.js'
 
 /** Descriptors of a unit, and what its payload is to know them by, in the same order. Whoever gets them owns them. */
@@ -18,7 +19,14 @@ const ANSWER_MS = 10_000
  */
 export async function askForDescriptors({ id, path }: DescriptorRequest): Promise<Descriptors> {
   const signal = AbortSignal.timeout(ANSWER_MS)
-  const connection = await connect(path, signal)
+  const connection = await connectToBroker(
+    {
+      path,
+      who: "the bridge of the container's unit",
+      remedy: 'start the unit, and not its container',
+    },
+    signal,
+  )
   try {
     const reason = whyNotTrusted(connection, () => undefined)
     if (reason !== undefined) throw new Error(`whoever is at ${path} is none: ${reason}`)
@@ -29,18 +37,6 @@ export async function askForDescriptors({ id, path }: DescriptorRequest): Promis
     })
   } finally {
     connection.close()
-  }
-}
-
-async function connect(path: string, signal: AbortSignal): Promise<Connection> {
-  try {
-    const address = { family: 'unix', path } as const
-    return await connectSocket({ type: 'seqpacket', address, signal })
-  } catch (error) {
-    throw new Error(
-      `expected the bridge of the container's unit at ${path}, found nobody (${(error as Error).message}): start the unit, and not its container`,
-      { cause: error },
-    )
   }
 }
 

@@ -1,6 +1,7 @@
-import { type Connection, connectSocket } from '@sdbridge/syscalls'
+import type { Connection } from '@sdbridge/syscalls'
 import type { Descriptors } from './ask-for-descriptors.js'
 import { decodeReceipt, type Deposit, encode } from './broker-message.js'
+import { connectToBroker } from './connect-to-broker.js'
 import { sendDescriptors } from './send-descriptors.js'
 
 const ANSWER_MS = 10_000
@@ -18,7 +19,10 @@ export async function depositDescriptors(
   facts: Omit<Deposit, 'version' | 'names'>,
 ): Promise<void> {
   const signal = AbortSignal.timeout(ANSWER_MS)
-  const connection = await connect(path, signal)
+  const connection = await connectToBroker(
+    { path, who: 'sdbridge daemon', remedy: 'systemctl start sdbridge.socket' },
+    signal,
+  )
   try {
     await receiptFor(connection, encode({ version: 1, ...facts, names }), fds, signal)
   } catch (error) {
@@ -28,18 +32,6 @@ export async function depositDescriptors(
     )
   } finally {
     connection.close()
-  }
-}
-
-async function connect(path: string, signal: AbortSignal): Promise<Connection> {
-  try {
-    const address = { family: 'unix', path } as const
-    return await connectSocket({ type: 'seqpacket', address, signal })
-  } catch (error) {
-    throw new Error(
-      `expected sdbridge daemon at ${path}, found nobody (${(error as Error).message}): systemctl start sdbridge.socket`,
-      { cause: error },
-    )
   }
 }
 
