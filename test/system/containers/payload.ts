@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import type { Socket } from 'node:net'
 
 /** What a payload says first. */
@@ -87,7 +86,11 @@ export class Payload {
     this.uid = uid
     this.#name = name
     this.#connection = connection
-    this.ended = once(connection, 'close').then(() => this.#abandon())
+    // It may end while it is told something (EPIPE): what waits for its answer hears of that here.
+    connection.on('error', () => {})
+    this.ended = new Promise((resolve) => connection.once('close', resolve)).then(() =>
+      this.#abandon(),
+    )
   }
 
   /** False when it has ended. */
