@@ -1,7 +1,8 @@
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { isContainerName } from '../control/container-name.js'
 import type { ContainerFacts } from '../control/control-message.js'
+import { writeJson } from '../run/write-json.js'
 import type { Claim } from './allow-list.js'
 import type { Progress } from './progress.js'
 import type { ProcessIdentity } from './unit-process.js'
@@ -39,11 +40,8 @@ export class RegistrationFiles {
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 })
   }
 
-  /** Whole or not at all, at any moment at which this process may be killed. */
   write(registration: Registration): void {
-    const path = this.#pathOf(registration.name)
-    writeFileSync(`${path}.new`, `${JSON.stringify(registration)}\n`, { mode: 0o600 })
-    renameSync(`${path}.new`, path)
+    writeJson(this.#pathOf(registration.name), registration)
   }
 
   remove(name: string): void {

@@ -1,7 +1,8 @@
-import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Command } from '../engines/launch.js'
 import { isAlive, type NotedProcess } from './start-ticks.js'
+import { writeJson } from './write-json.js'
 
 /** What must be known to remove a container when the process that started it is gone. */
 export interface RunState {
@@ -27,10 +28,7 @@ export interface NotedContainer {
 const NAME = 'state.json'
 
 export function writeState(directory: string, state: RunState): void {
-  const path = join(directory, NAME)
-  // Whole or not at all, at any moment at which this process may be killed.
-  writeFileSync(`${path}.new`, `${JSON.stringify(state)}\n`, { mode: 0o600 })
-  renameSync(`${path}.new`, path)
+  writeJson(join(directory, NAME), state)
 }
 
 /** @returns `undefined` if there is none. The caller has checked whose the directory is. */
