@@ -1,5 +1,4 @@
-import { runCommand } from '../engines/command-outcome.js'
-import { findProgram } from '../run/program-file.js'
+import { showUnit } from '../run/show-unit.js'
 import { parseProperties } from '../run/systemctl-properties.js'
 
 /** What the service manager says of a unit that is to be spoken for. */
@@ -12,7 +11,6 @@ export interface UnitFacts {
   readonly hasStore: boolean
 }
 
-const ANSWER_MS = 5000
 const PROPERTIES = [
   'Id',
   'LoadState',
@@ -31,12 +29,7 @@ const LIVING = new Set(['activating', 'active', 'reloading', 'refreshing'])
  * @throws Error that says what was expected, what was found and what to do.
  */
 export async function readUnitFacts(name: string, env: NodeJS.ProcessEnv): Promise<UnitFacts> {
-  // The daemon may be started without a PATH.
-  const file = findProgram('systemctl', env) ?? 'systemctl'
-  const args = ['show', ...PROPERTIES.map((each) => `--property=${each}`), '--', name]
-  const { code, stdout, reason } = await runCommand({ file, args }, env, ANSWER_MS)
-  if (code !== 0) throw new Error(`the service manager says nothing of ${name}: ${reason}`)
-  const values = parseProperties(stdout)
+  const values = parseProperties(await showUnit(name, PROPERTIES, env))
   const value = (property: string): string => values.get(property) ?? ''
   if (value('LoadState') !== 'loaded')
     throw new Error(`there is no unit ${name} (${value('LoadState')})`)

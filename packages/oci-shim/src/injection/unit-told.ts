@@ -1,7 +1,6 @@
-import { runCommand } from '../engines/command-outcome.js'
 import { BridgeError } from '../run/bridge-error.js'
 import { tell } from '../run/operator-log.js'
-import { findProgram } from '../run/program-file.js'
+import { showUnit } from '../run/show-unit.js'
 import { parseProperties } from '../run/systemctl-properties.js'
 import { parseTimespan, parseUnitSettings } from '../run/unit-settings.js'
 
@@ -14,8 +13,6 @@ export interface UnitTold {
   /** `WATCHDOG_USEC` and `FDSTORE`, if the unit has these. */
   readonly variables: Readonly<Record<string, string>>
 }
-
-const ANSWER_MS = 5000
 
 /**
  * Asks the system's service manager about a unit, which need not be running.
@@ -30,11 +27,7 @@ export async function readUnitTold(
   env: NodeJS.ProcessEnv = process.env,
 ): Promise<UnitTold> {
   const asked = name.endsWith('.service') ? name : `${name}.service`
-  // A hook has no PATH.
-  const file = findProgram('systemctl', env) ?? 'systemctl'
-  const args = ['show', ...PROPERTIES.map((each) => `--property=${each}`), '--', asked]
-  const { code, stdout, reason } = await runCommand({ file, args }, env, ANSWER_MS)
-  if (code !== 0) throw failed(`the service manager says nothing of ${asked}: ${reason}`)
+  const stdout = await showUnit(asked, PROPERTIES, env)
   const properties = parseProperties(stdout)
   if (properties.get('LoadState') !== 'loaded')
     throw failed(`there is no unit ${asked} (${properties.get('LoadState')}): ${remedy}`)
