@@ -8,9 +8,12 @@ import type { ContainerStatus } from '../control/control-message.js'
  * @param list What is known of the containers now.
  */
 export function createMetricsServer(list: () => readonly ContainerStatus[]): Server {
-  const registry = registryOf(list)
+  let listed: readonly ContainerStatus[] = []
+  const registry = registryOf(() => listed)
   return createServer((request, response) => {
     request.resume()
+    // Once for all metrics of an answer.
+    listed = list()
     registry.metrics().then(
       (text) => response.writeHead(200, { 'content-type': registry.contentType }).end(text),
       (error: unknown) => response.writeHead(500).end(`${(error as Error).message}\n`),
