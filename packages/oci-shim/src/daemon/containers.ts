@@ -7,6 +7,7 @@ import type {
   RegisterRequest,
 } from '../control/control-message.js'
 import { DescriptorTable } from '../proxy/descriptor-table.js'
+import { startTicksOf } from '../run/start-ticks.js'
 import type { AllowList, Claim } from './allow-list.js'
 import { BridgedContainer } from './bridged-container.js'
 import { bindContainerSocket } from './container-socket-file.js'
@@ -15,7 +16,6 @@ import { makeNotifyDirectory } from './notify-directory.js'
 import { notifyDirectoryOf, notifySocketOf, type Places } from './places.js'
 import { type Registration, RegistrationFiles } from './registration.js'
 import type { SocketStore } from './socket-store.js'
-import { startTicksOf } from '../run/start-ticks.js'
 import type { UnitFacts } from './unit-facts.js'
 import { UnitProcess } from './unit-process.js'
 
@@ -170,10 +170,11 @@ export class Containers {
     makeNotifyDirectory(notifyDirectoryOf(name, places))
     const unitProcess = this.#hold(name, facts.unit, facts.invocation, facts.mainPid)
     let socket: DatagramSocket | undefined
+    let storedAs: string | undefined
     try {
       unitProcess.checkCgroup(facts.cgroup)
       socket = bindContainerSocket(notifySocketOf(name, places))
-      const storedAs = await store.put(socket.fd)
+      storedAs = await store.put(socket.fd)
       const registration: Registration = {
         ...{ version: 1, name, container, isRemoved, claim },
         ...(container.pid !== undefined && { containerStartTicks: startTicksOf(container.pid) }),
@@ -189,6 +190,7 @@ export class Containers {
     } catch (error) {
       unitProcess.close()
       socket?.close()
+      if (storedAs !== undefined) this.#removeStored(storedAs)
       throw error
     }
     const text = `${container.engine} ${container.id}`
@@ -266,7 +268,9 @@ export class Containers {
   // A thousand at once would hold up all messages for a while.
   #writeSome(): void {
     this.#timer = undefined
-    for (const each of [...this.#unwritten].slice(0, MOST_WRITTEN)) {
+    let count = 0
+    for (const each of this.#unwritten) {
+      if (count++ === MOST_WRITTEN) break
       this.#unwritten.delete(each)
       this.#write(each)
     }
