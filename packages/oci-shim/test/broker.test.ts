@@ -8,6 +8,7 @@ import { isRoot, PYTHON, works } from '../../../test/support/real-program.js'
 import { TestPipe } from '../../../test/support/test-pipe.js'
 import { askForDescriptors } from '../dist/broker/ask-for-descriptors.js'
 import { isAllowed } from '../dist/broker/asker.js'
+import { asker } from './wrapper/asker.js'
 import { Bridge } from './wrapper/bridge.js'
 
 const UID = process.geteuid!()
@@ -161,24 +162,6 @@ describe('the broker of a unit’s descriptors', () => {
     },
   )
 })
-
-/** A program that knows where to ask, and by which id. */
-function asker(between = ''): string {
-  return `import json, os, socket, sys
-connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-connection.connect(sys.argv[1])
-${between}
-try:
-    connection.send(json.dumps({"version": 1, "id": sys.argv[2]}).encode())
-except BrokenPipeError:
-    pass
-try:
-    answer = connection.recv(10000)
-except ConnectionResetError:
-    answer = connection.recv(10000)
-print(answer.decode(), flush=True)
-`
-}
 
 async function askBy(prefix: string[], { path, id }: Bridge): Promise<string> {
   const [file, ...args] = [...prefix, PYTHON, '-ISc', asker(), path, id] as const

@@ -20,6 +20,7 @@ import { depositDescriptors } from '../src/broker/deposit-descriptors.js'
 import { cgroupsOf } from '../src/cgroups/process-cgroups.js'
 import { callerOf } from '../src/daemon/caller.js'
 import { DescriptorDeposits } from '../src/daemon/descriptor-deposits.js'
+import { asker } from './wrapper/asker.js'
 import { openFds, untilOpen } from './proxy/open-fds.js'
 
 const WAIT = { timeout: 20_000 }
@@ -326,19 +327,6 @@ describe('the daemon hands nothing to', () => {
 })
 
 async function askBy(prefix: string[], path: string, id: string): Promise<string> {
-  const asker = `import json, socket, sys
-connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-connection.connect(sys.argv[1])
-try:
-    connection.send(json.dumps({"version": 1, "id": sys.argv[2]}).encode())
-except BrokenPipeError:
-    pass
-try:
-    answer = connection.recv(10000)
-except ConnectionResetError:
-    answer = connection.recv(10000)
-print(answer.decode())
-`
-  const [file, ...args] = [...prefix, PYTHON, '-ISc', asker, path, id]
+  const [file, ...args] = [...prefix, PYTHON, '-ISc', asker(), path, id]
   return await text(spawn(file!, args, { stdio: ['ignore', 'pipe', 'inherit'] }).stdout)
 }
