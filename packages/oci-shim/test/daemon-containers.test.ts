@@ -297,6 +297,17 @@ describe.skipIf(!isRoot())('containers of the daemon', () => {
     await expect(bench.register('web', facts)).rejects.toThrow('ESRCH')
   })
 
+  test('what cannot be registered after all leaves nothing in the store', async () => {
+    const bench = new DaemonBench(new RawManager().path, { storeLimit: 3 })
+    const [main, inContainer] = [new MainProcess(), new MainProcess()]
+    const container = { id: 'x', engine: 'runc', pid: inContainer.pid }
+    await inContainer.end()
+    await expect(bench.register('web', main.facts(), { container })).rejects.toThrow('ENOENT')
+    expect([bench.store.size, bench.containers.size]).toEqual([0, 0])
+    await bench.register('web', main.facts())
+    expect([bench.store.size, bench.containers.size]).toEqual([1, 1])
+  })
+
   test('what is not on the list any more is let go of', async () => {
     const bench = new DaemonBench(new RawManager().path)
     const main = new MainProcess()

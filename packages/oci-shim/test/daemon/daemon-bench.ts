@@ -27,14 +27,19 @@ export class DaemonBench {
   readonly removed: string[] = []
   readonly containers: Containers
   readonly way: ManagerWay
+  readonly store: SocketStore
 
-  constructor(managerPath: string, { places }: { places?: Places } = {}) {
+  constructor(
+    managerPath: string,
+    { places, storeLimit = 0 }: { places?: Places; storeLimit?: number } = {},
+  ) {
     if (places !== undefined) this.places = places
     this.way = new ManagerWay(managerPath)
+    this.store = new SocketStore(storeLimit)
     this.containers = new Containers({
       places: this.places,
       way: this.way,
-      store: new SocketStore(0),
+      store: this.store,
       onEvent: (event) => this.events.push(event),
       tell: (message) => this.told.push(message),
       removeContainerOf: (unit) => this.removed.push(unit),
